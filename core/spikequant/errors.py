@@ -1,0 +1,40 @@
+"""Every error a user can meet; each says what it was about, what was wrong, what is needed, what to do next.
+
+The command line turns any :class:`SpikequantError` into one line on stderr and exit code 2.
+"""
+
+
+class SpikequantError(Exception):
+    """Base of all errors that spikequant raises on purpose."""
+
+
+class UsageError(SpikequantError, ValueError):
+    """An argument, option or recipe value is not one that can be used."""
+
+
+class PluginError(SpikequantError, LookupError):
+    """A plugin was asked for that is missing, did not load, or shares its name with another."""
+
+
+class ProgramError(SpikequantError, ValueError):
+    """An integer program breaks a rule of the semantics."""
+
+
+class NirError(SpikequantError, ValueError):
+    """A ``.nir`` file cannot be read, or its two halves disagree."""
+
+
+class DataError(SpikequantError, ValueError):
+    """A data set is missing or damaged."""
+
+
+class RunError(SpikequantError, RuntimeError):
+    """A run folder is missing, damaged, or belongs to another recipe."""
+
+
+class BackendError(SpikequantError, RuntimeError):
+    """A backend's tool is missing, failed, hung or was interrupted."""
+
+
+class RefusedError(SpikequantError, ValueError):
+    """A backend refuses a program at compile time, naming each node it cannot run."""

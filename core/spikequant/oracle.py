@@ -1,0 +1,163 @@
+"""The oracle: the executor of an integer program that every other one is compared with.
+
+Plain NumPy on int64, one timestep after the other, one node after the other. Slow is fine; obvious is
+required. Normative text: docs/semantics.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from spikequant.counting import readout_counts, spiking_counts, weighted_counts
+from spikequant.counts import Counts, NodeCounts
+from spikequant.inputs import input_values
+from spikequant.program import (
+    Add,
+    Concat,
+    Conv2d,
+    Dense,
+    Flatten,
+    Input,
+    IntArray,
+    Node,
+    Pool,
+    PoolOr,
+    PoolSum,
+    Program,
+    Readout,
+    SpikingNode,
+    Weighted,
+)
+from spikequant.trace import Trace
+
+
+def run_oracle(program: Program, inputs: IntArray | Mapping[str, IntArray]) -> Trace:
+    """Run ``program`` and record everything.
+
+    Args:
+        program: What to run.
+        inputs: Integers ``(batch, *shape)`` for a ``direct`` input, ``(timesteps, batch, *shape)`` for a
+            ``per_step`` one; a mapping from names when there are several input nodes.
+
+    Returns:
+        The whole trace, with closed-form counts.
+
+    Raises:
+        UsageError: An input has the wrong shape, or values outside its stated width.
+    """
+    given = input_values(program, inputs)
+    batch = next(iter(given.values())).shape[1]
+    previous = {name: np.zeros((batch, *shape), np.int64) for name, shape in program.shapes.items()}
+    stored = {n.name: previous[n.name] for n in program.nodes if isinstance(n, (SpikingNode, Readout))}
+    history: dict[str, list[IntArray]] = {node.name: [] for node in program.nodes}
+    potentials: dict[str, list[IntArray]] = {node.name: [] for node in program.spiking}
+    saturations = dict.fromkeys(potentials, 0)
+
+    for t in range(program.timesteps):
+        now: dict[str, IntArray] = {}
+        for node in program.order:
+            x = [previous[e.source] if e.delayed else now[e.source] for e in program.inputs_of(node.name)]
+            if isinstance(node, Input):
+                now[node.name] = given[node.name][t]
+            elif isinstance(node, SpikingNode):
+                now[node.name], stored[node.name], overflow = node.step(x[0], stored[node.name])
+                potentials[node.name].append(stored[node.name])
+                saturations[node.name] += int(overflow.sum())
+            elif isinstance(node, Readout):
+                stored[node.name] = now[node.name] = stored[node.name] + x[0]
+            else:
+                now[node.name] = value_of(node, x)
+            history[node.name].append(now[node.name])
+        previous = now
+
+    return Trace(
+        spikes={n.name: np.stack(history[n.name]).astype(np.uint8) for n in program.spiking},
+        potentials={n.name: np.stack(potentials[n.name]).astype(np.int32) for n in program.spiking},
+        outputs={n.name: np.stack(history[n.name]) for n in program.readouts},
+        counts=_counts(program, history, saturations, batch),
+    )
+
+
+def value_of(node: Node, x: Sequence[IntArray]) -> IntArray:
+    """Return the output of a node without state for inputs ``(batch, *shape)``."""
+    if isinstance(node, Dense):
+        return x[0] @ node.codes.T + _bias(node, 2)
+    if isinstance(node, Conv2d):
+        return convolved(node, x[0]) + _bias(node, 4)
+    if isinstance(node, Pool):
+        return pooled(node, x[0])
+    if isinstance(node, Flatten):
+        return x[0].reshape(len(x[0]), -1)
+    if isinstance(node, Concat):
+        return np.concatenate(x, axis=1)
+    if isinstance(node, Add):
+        return np.sum(x, axis=0)
+    raise TypeError(f"node '{node.name}' has kind {node.kind}, which the integer semantics does not know")
+
+
+def convolved(node: Conv2d, x: IntArray) -> IntArray:
+    """Cross-correlate: one shifted, strided view of the padded input per kernel tap."""
+    out, per_group, height, width = node.codes.shape
+    padded = np.pad(x, ((0, 0), (0, 0), (node.padding[0],) * 2, (node.padding[1],) * 2))
+    rows = (padded.shape[2] - node.dilation[0] * (height - 1) - 1) // node.stride[0] + 1
+    columns = (padded.shape[3] - node.dilation[1] * (width - 1) - 1) // node.stride[1] + 1
+    acc = np.zeros((len(x), out, rows, columns), np.int64)
+    for group in range(node.groups):
+        outs = slice(group * out // node.groups, (group + 1) * out // node.groups)
+        ins = slice(group * per_group, (group + 1) * per_group)
+        for ky in range(height):
+            for kx in range(width):
+                seen = _tap(padded[:, ins], (ky * node.dilation[0], kx * node.dilation[1]), node.stride, rows, columns)
+                acc[:, outs] += np.einsum("oc,bcyx->boyx", node.codes[outs, :, ky, kx], seen, optimize=True)
+    return acc
+
+
+def pooled(node: Pool, x: IntArray) -> IntArray:
+    """Maximum (``pool_or``) or sum (``pool_sum``) over each window; padding is zero."""
+    padded = np.pad(x, ((0, 0), (0, 0), (node.padding[0],) * 2, (node.padding[1],) * 2))
+    rows = (padded.shape[2] - node.kernel[0]) // node.stride[0] + 1
+    columns = (padded.shape[3] - node.kernel[1]) // node.stride[1] + 1
+    taps = [
+        _tap(padded, (ky, kx), node.stride, rows, columns)
+        for ky in range(node.kernel[0])
+        for kx in range(node.kernel[1])
+    ]
+    if isinstance(node, PoolOr):
+        return np.max(taps, axis=0)
+    if isinstance(node, PoolSum):
+        return np.sum(taps, axis=0)
+    raise TypeError(f"node '{node.name}' has kind {node.kind}, which the integer semantics does not know")
+
+
+def _tap(padded: IntArray, offset: tuple[int, int], stride: tuple[int, int], rows: int, columns: int) -> IntArray:
+    """The value that one kernel tap sees at every output position."""
+    y, x = offset
+    return padded[:, :, y : y + (rows - 1) * stride[0] + 1 : stride[0], x : x + (columns - 1) * stride[1] + 1 : stride[1]]
+
+
+def _bias(node: Weighted, ndim: int) -> IntArray:
+    bias = np.zeros(1, np.int64) if node.bias is None else node.bias
+    return bias.reshape((1, -1) + (1,) * (ndim - 2))
+
+
+def _counts(
+    program: Program, history: Mapping[str, Sequence[IntArray]], saturations: Mapping[str, int], batch: int
+) -> Counts:
+    nodes: dict[str, NodeCounts] = {}
+    for node in program.order:
+        if isinstance(node, Weighted):
+            (edge,) = program.inputs_of(node.name)
+            seen = list(history[edge.source])
+            if edge.delayed:
+                seen = [np.zeros_like(seen[0]), *seen[:-1]]
+            nodes[node.name] = weighted_counts(program, node, np.concatenate(seen))
+        elif isinstance(node, (SpikingNode, Readout)):
+            steps = sum(array.size for array in history[node.name])
+            if isinstance(node, Readout):
+                nodes[node.name] = readout_counts(program, node, steps)
+            else:
+                fires = sum(int(array.sum()) for array in history[node.name])
+                nodes[node.name] = spiking_counts(program, node, steps, fires, saturations[node.name])
+    return Counts("oracle", batch, nodes)

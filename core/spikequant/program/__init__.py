@@ -1,0 +1,52 @@
+"""The integer program: the one written semantics that every executor is compared with."""
+
+from spikequant.program.graph import Edge, Program, chain, check_name
+from spikequant.program.lif import Lif
+from spikequant.program.nodes import (
+    Add,
+    Concat,
+    Conv2d,
+    Dense,
+    Flatten,
+    Input,
+    IntArray,
+    Leak,
+    Node,
+    Operation,
+    Pool,
+    PoolOr,
+    PoolSum,
+    Readout,
+    Reset,
+    Shape,
+    SpikingNode,
+    Weighted,
+    integers,
+)
+
+__all__ = [
+    "Add",
+    "Concat",
+    "Conv2d",
+    "Dense",
+    "Edge",
+    "Flatten",
+    "Input",
+    "IntArray",
+    "Leak",
+    "Lif",
+    "Node",
+    "Operation",
+    "Pool",
+    "PoolOr",
+    "PoolSum",
+    "Program",
+    "Readout",
+    "Reset",
+    "Shape",
+    "SpikingNode",
+    "Weighted",
+    "chain",
+    "check_name",
+    "integers",
+]

@@ -1,0 +1,67 @@
+"""The contract of a quantizer: real values to integer codes of one size."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+
+class Quantizer(ABC):
+    """Turns real values into integer codes, ``value = code * scale``.
+
+    A subclass sets ``name`` and writes :meth:`quantize`; range, dequantize, the straight-through
+    gradient for training, and the starting clip come from it. Whatever else it needs are keyword
+    arguments of its constructor with defaults: the recipe's ``[quantizer]`` table sets them.
+
+    Attributes:
+        bits: Width of one code; codes lie in ``code_range``.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str] = ""
+
+    def __init__(self, bits: int = 8) -> None:
+        if not 2 <= bits <= 16:
+            raise ValueError(f"quantizer '{self.name}': bits is {bits}; it must be between 2 and 16")
+        self.bits = bits
+
+    @abstractmethod
+    def quantize(self, x: Tensor, scale: Tensor) -> Tensor:
+        """Return int32 codes shaped like ``x``.
+
+        Args:
+            x: Real values, any shape.
+            scale: Real size of one code, positive; a scalar, or a shape that broadcasts with ``x``.
+        """
+
+    @property
+    def code_range(self) -> tuple[int, int]:
+        """Smallest and largest code, both included: symmetric, ``[-s, s]`` with ``s = 2**(bits-1) - 1``."""
+        top = (1 << (self.bits - 1)) - 1
+        return -top, top
+
+    def dequantize(self, codes: Tensor, scale: Tensor) -> Tensor:
+        """Return the real values that ``codes`` stand for."""
+        return codes * scale
+
+    def initial_clip(self, x: Tensor) -> float:
+        """Return the real magnitude that the largest code starts with, for values ``x``."""
+        return float(x.detach().abs().max().clamp_min(1e-6))
+
+    def clip_gradient_scale(self, count: int) -> float:
+        """Factor on the gradient of a learnable clip shared by ``count`` values."""
+        return 1.0 / float(count * self.code_range[1]) ** 0.5
+
+    def codes_with_gradient(self, x: Tensor, scale: Tensor) -> Tensor:
+        """Return the codes as floats, differentiable by the straight-through estimator.
+
+        Forward: exactly ``quantize(x, scale)``. Backward: as if the code were ``x / scale`` inside
+        the range and constant outside (for ``x`` and for ``scale``).
+        """
+        low, high = self.code_range
+        ratio = (x / scale).clamp(low, high)
+        codes = self.quantize(x.detach(), scale.detach()).to(ratio.dtype)
+        return ratio + (codes - ratio).detach() if torch.is_grad_enabled() else codes
