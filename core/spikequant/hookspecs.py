@@ -23,3 +23,236 @@ if TYPE_CHECKING:
 PROJECT = "spikequant"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def spikequant_quantizers() -> list[type[Quantizer]]:
+    """Offer quantizers.
+
+    A complete plugin module, registered in its own pyproject under
+    ``[project.entry-points.spikequant]`` as ``pow2 = "spikequant_pow2"``::
+
+        import torch
+        from torch import Tensor
+        from spikequant import Quantizer, hookimpl
+
+        class PowerOfTwo(Quantizer):
+            name = "pow2"
+
+            def quantize(self, x: Tensor, scale: Tensor) -> Tensor:
+                ratio = x / scale
+                exponent = ratio.abs().clamp(min=1.0).log2().round().clamp(max=self.bits - 2)
+                codes = torch.where(ratio.abs() < 0.5, 0.0, ratio.sign() * 2.0**exponent)
+                return codes.to(torch.int32)
+
+        @hookimpl
+        def spikequant_quantizers():
+            return [PowerOfTwo]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_neurons() -> list[type[Neuron]]:
+    """Offer neuron models.
+
+    A complete plugin module; the neuron is an ordinary torch module with three methods::
+
+        import torch
+        from spikequant import LifNeuron, hookimpl
+        from spikequant.program import Leak, Lif
+
+        class Perfect(LifNeuron):
+            '''Integrate-and-fire: no leak.'''
+
+            name = "perfect-if"
+            leak = Leak()
+
+        @hookimpl
+        def spikequant_neurons():
+            return [Perfect]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_learners() -> list[type[Learner]]:
+    """Offer learners.
+
+    A complete plugin module; it trains by yielding once per epoch::
+
+        import torch
+        from spikequant import Learner, hookimpl
+
+        class Frozen(Learner):
+            '''Trains nothing: for networks that come trained.'''
+
+            name = "frozen"
+
+            def start(self, model, data, *, epochs, seed):
+                return torch.optim.SGD(model.parameters(), lr=0.0)
+
+            def epoch(self, model, data, optimizer, number, *, seed):
+                return {"loss": 0.0}
+
+        @hookimpl
+        def spikequant_learners():
+            return [Frozen]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_selectors() -> list[type[Selector]]:
+    """Offer selectors.
+
+    A complete plugin module::
+
+        from spikequant import Selection, Selector, hookimpl
+
+        class MostAccurate(Selector):
+            name = "most-accurate"
+
+            def select(self, candidates):
+                best = max(range(len(candidates)), key=lambda i: candidates[i].accuracy)
+                return Selection(best, f"accuracy {candidates[best].accuracy:.4f} is the highest")
+
+        @hookimpl
+        def spikequant_selectors():
+            return [MostAccurate]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_backends() -> list[type[Backend]]:
+    """Offer backends.
+
+    A complete plugin module, running programs by the oracle itself::
+
+        from spikequant import Backend, Executable, hookimpl
+        from spikequant.oracle import run_oracle
+        from spikequant.program import Node
+
+        class Loaded(Executable):
+            def __init__(self, program):
+                self.program = program
+
+            def run(self, inputs, *, record=True):
+                return run_oracle(self.program, inputs)
+
+        class Mine(Backend):
+            name = "mine"
+            supports = (Node,)
+
+            def build(self, program):
+                return Loaded(program)
+
+        @hookimpl
+        def spikequant_backends():
+            return [Mine]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_datasets() -> list[type[Dataset]]:
+    """Offer data sets.
+
+    A complete plugin module::
+
+        import numpy as np
+        from spikequant import Dataset, Split, hookimpl
+
+        class Stripes(Dataset):
+            name = "stripes"
+            shape = (1, 4, 4)
+            classes = 2
+
+            def load(self, split, folders):
+                y = np.arange(64) % 2
+                x = np.zeros((64, 1, 4, 4), np.uint8)
+                x[y == 0, :, ::2, :] = 255
+                x[y == 1, :, :, ::2] = 255
+                return Split(x, y)
+
+        @hookimpl
+        def spikequant_datasets():
+            return [Stripes]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_networks() -> list[type[Network]]:
+    """Offer network architectures.
+
+    A complete plugin module; layers are plain data, so any quantizer and neuron can fill them::
+
+        from spikequant import Network, hookimpl
+        from spikequant.network import DenseLayer, FlattenLayer, ReadoutLayer
+
+        class Tiny(Network):
+            name = "tiny"
+
+            def layers(self, shape, classes):
+                return (FlattenLayer(), DenseLayer(16), ReadoutLayer(classes))
+
+        @hookimpl
+        def spikequant_networks():
+            return [Tiny]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_energy_tables() -> Mapping[str, Path]:
+    """Offer energy tables: TOML files under the names users will type.
+
+    A complete plugin module::
+
+        from pathlib import Path
+        from spikequant import hookimpl
+
+        @hookimpl
+        def spikequant_energy_tables():
+            return {"mychip28": Path(__file__).with_name("mychip28.toml")}
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_recipes() -> Mapping[str, Path]:
+    """Offer training recipes: TOML files under the names users will type.
+
+    A complete plugin module::
+
+        from pathlib import Path
+        from spikequant import hookimpl
+
+        @hookimpl
+        def spikequant_recipes():
+            return {"my-digits": Path(__file__).with_name("my-digits.toml")}
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_commands() -> list[click.Command]:
+    """Offer commands for the command line, beside the built-in ones.
+
+    A complete plugin module::
+
+        import click
+        from spikequant import hookimpl
+
+        @click.command()
+        def hello():
+            '''Say hello.'''
+            click.echo("hello")
+
+        @hookimpl
+        def spikequant_commands():
+            return [hello]
+    """
+    raise NotImplementedError
