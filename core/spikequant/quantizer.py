@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-import torch
 from torch import Tensor
+
+from spikequant.gradients import straight_through
 
 
 class Quantizer(ABC):
@@ -63,5 +64,25 @@ class Quantizer(ABC):
         """
         low, high = self.code_range
         ratio = (x / scale).clamp(low, high)
-        codes = self.quantize(x.detach(), scale.detach()).to(ratio.dtype)
-        return ratio + (codes - ratio).detach() if torch.is_grad_enabled() else codes
+        return straight_through(ratio, self.checked_codes(x.detach(), scale.detach()))
+
+    def checked_codes(self, x: Tensor, scale: Tensor) -> Tensor:
+        """Return ``quantize(x, scale)``, checked to be integers of the same shape within ``code_range``."""
+        codes = self.quantize(x, scale)
+        if codes.is_floating_point() or codes.is_complex():
+            raise TypeError(
+                f"quantizer '{self.name}' returned {str(codes.dtype).removeprefix('torch.')} codes;"
+                " codes are integers, so end quantize() with .to(torch.int32)"
+            )
+        if codes.shape != x.shape:
+            raise ValueError(
+                f"quantizer '{self.name}' returned codes of shape {tuple(codes.shape)} for values of shape"
+                f" {tuple(x.shape)}; return one code per value"
+            )
+        low, high = self.code_range
+        if codes.numel() and (int(codes.min()) < low or int(codes.max()) > high):
+            raise ValueError(
+                f"quantizer '{self.name}' returned codes {int(codes.min())}..{int(codes.max())};"
+                f" {self.bits} bits hold {low}..{high}, so clamp in quantize() or widen code_range"
+            )
+        return codes

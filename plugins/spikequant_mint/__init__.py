@@ -1,1 +1,17 @@
-"""."""
+"""MINT (multiplier-less integer quantization) and its baseline, vanilla uniform quantization."""
+
+from spikequant import Neuron, Quantizer, hookimpl
+from spikequant_mint.mint_lif import MintLif
+from spikequant_mint.quantizers import Mint, VanillaUq
+
+
+@hookimpl
+def spikequant_quantizers() -> list[type[Quantizer]]:
+    """Offer MINT and vanilla UQ."""
+    return [Mint, VanillaUq]
+
+
+@hookimpl
+def spikequant_neurons() -> list[type[Neuron]]:
+    """Offer MINT's neuron."""
+    return [MintLif]

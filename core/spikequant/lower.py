@@ -1,0 +1,86 @@
+"""Lower a trained model to an integer program: the same integers that training computed with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spikequant.errors import UsageError
+from spikequant.model import SpikingModel, Stage
+from spikequant.network import FlattenLayer, PoolOrLayer, PoolSumLayer
+from spikequant.program import (
+    Conv2d,
+    Dense,
+    Flatten,
+    Input,
+    IntArray,
+    Node,
+    PoolOr,
+    PoolSum,
+    Program,
+    Readout,
+    Weighted,
+    chain,
+)
+
+
+@torch.no_grad()
+def lower(model: SpikingModel, *, dt: float = 1e-4, provenance: Mapping[str, Any] | None = None) -> Program:
+    """Return the program of a quantized model.
+
+    Args:
+        model: In the integer domain, on the device it was evaluated on.
+        dt: Real duration of one timestep in seconds.
+        provenance: Plain strings and numbers to store with the program.
+
+    Raises:
+        UsageError: The model still computes in floats.
+        ProgramError: A constant does not fit the integer semantics.
+    """
+    if model.precision != "integer":
+        raise UsageError("the model computes in floats; call quantize() before lower()")
+    coding = model.coding
+    nodes: list[Node] = [Input("input", coding.shape, bits=coding.bits)]
+    for stage in model.stages:
+        nodes.extend(_nodes(stage))
+    nodes.append(Readout("readout"))
+    return chain(nodes, timesteps=model.timesteps, dt=dt, provenance=dict(provenance or {}))
+
+
+def _nodes(stage: Stage) -> list[Node]:
+    layer = stage.layer
+    if isinstance(layer, FlattenLayer):
+        return [Flatten(stage.name)]
+    if isinstance(layer, (PoolOrLayer, PoolSumLayer)):
+        kind = PoolOr if isinstance(layer, PoolOrLayer) else PoolSum
+        size = (layer.kernel, layer.kernel)
+        return [kind(stage.name, kernel=size, stride=size)]
+    node, lsb = _weighted(stage)
+    if stage.neuron is None:
+        return [node]
+    return [node, stage.neuron.lower(stage.neuron_name, lsb, stage.shape)]
+
+
+def _weighted(stage: Stage) -> tuple[Weighted, Tensor]:
+    weights = stage.weights
+    if weights is None or weights.quantizer is None:
+        raise UsageError(f"layer '{stage.name}' has no quantized weights")
+    folded = weights.folded()
+    codes, bias = _integers(folded.codes), _integers(folded.bias)
+    common = {
+        "bias": bias if bias.any() else None,
+        "bits": weights.quantizer.bits,
+        "lsb": folded.lsb.cpu().numpy().astype(np.float64),
+    }
+    if codes.ndim == 2:
+        return Dense(stage.name, codes, **common), folded.lsb
+    square = (weights.stride,) * 2, (weights.padding,) * 2
+    return Conv2d(stage.name, codes, stride=square[0], padding=square[1], **common), folded.lsb
+
+
+def _integers(values: Tensor) -> IntArray:
+    return values.cpu().numpy().astype(np.int64)

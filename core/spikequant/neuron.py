@@ -1,0 +1,73 @@
+"""The contract of a neuron: float dynamics, trainable integer dynamics, and the integer node it lowers to."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from spikequant.program import Shape, SpikingNode
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A named quantity of a neuron: ``constant`` after training, or a ``variable`` that changes every timestep."""
+
+    name: str
+    role: Literal["constant", "variable"]
+
+
+class Neuron(nn.Module, ABC):
+    """A layer of spiking neurons; one instance per layer, options as keyword arguments with defaults.
+
+    The three methods are the same dynamics in three arithmetics. ``integer_step`` and the node that
+    ``lower`` returns must agree in every spike and potential: training then computes what runs later.
+
+    Attributes:
+        bits: Width of the stored potential.
+        variables: What a quantizer may give a format of its own.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str] = ""
+    variables: ClassVar[tuple[Variable, ...]]
+
+    def __init__(self, bits: int = 8) -> None:
+        super().__init__()
+        if not 2 <= bits <= 32:
+            raise ValueError(f"neuron '{self.name}': bits is {bits}; it must be between 2 and 32")
+        self.bits = bits
+
+    @abstractmethod
+    def float_step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Advance one timestep in real numbers.
+
+        Args:
+            x: Input, real, ``(batch, *shape)``.
+            u: Potential of the previous timestep, like ``x``.
+
+        Returns:
+            Spikes in {0, 1} with a surrogate gradient, and the new potential.
+        """
+
+    @abstractmethod
+    def integer_step(self, x: Tensor, u: Tensor, lsb: Tensor) -> tuple[Tensor, Tensor]:
+        """Advance one timestep in whole numbers carried as floats, differentiable.
+
+        Args:
+            x: Input in units of ``lsb``: whole numbers, ``(batch, *shape)``.
+            u: Stored potential, as this method returned it; zero at first.
+            lsb: Real size of one unit of ``x``, broadcasts with it; receives a gradient.
+        """
+
+    @abstractmethod
+    def lower(self, name: str, lsb: Tensor, shape: Shape) -> SpikingNode:
+        """Return the integer node.
+
+        Args:
+            name: Name of the node.
+            lsb: Real size of one unit of the input, scalar or per channel ``(channels,)``.
+            shape: Shape of the layer without batch.
+        """

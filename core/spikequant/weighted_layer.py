@@ -1,0 +1,176 @@
+"""Weights, their shared learnable clip and BatchNorm, in floats and folded exactly into integers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from spikequant.gradients import rounded, scale_gradient
+from spikequant.quantizer import Quantizer
+
+EPSILON = 1e-5
+LEAST_GAIN = 1e-4
+BIAS_LIMIT = float((1 << 22) - 1)
+EXACT_FLOAT32 = float(1 << 23)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A layer's integers: what the program's node holds.
+
+    Attributes:
+        codes: Whole numbers shaped like the weight, the sign of BatchNorm's gain taken in.
+        bias: Whole numbers per output channel, in units of ``lsb``.
+        lsb: Real size of one unit of the output, per output channel.
+    """
+
+    codes: Tensor
+    bias: Tensor
+    lsb: Tensor
+
+
+class WeightedLayer(nn.Module):
+    r"""A dense or convolutional layer that computes in floats or in whole numbers.
+
+    BatchNorm folds without a multiplier: with ``gain = gamma / sigma``, codes keep their value up to the
+    sign of the gain, one unit of the output is ``lsb_c = lsb * |gain_c|``, and
+    ``bias_c = round((beta_c - mean_c * gain_c) / lsb_c)``.
+
+    Args:
+        weight_shape: ``(out, in)`` or ``(out, in, kernel, kernel)``.
+        x_scale: Real size of one unit of the input: 1 for spikes, ``1 / peak`` for pixels.
+        peak: Largest input value, for the exactness bound.
+        batch_norm: Normalise over batch, time and space.
+        bias: Have a bias (without BatchNorm).
+        stride, padding: Of the convolution.
+    """
+
+    def __init__(
+        self,
+        weight_shape: tuple[int, ...],
+        *,
+        x_scale: float,
+        peak: int,
+        batch_norm: bool,
+        bias: bool,
+        stride: int = 1,
+        padding: int = 0,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(weight_shape))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(3))
+        out = weight_shape[0]
+        self.x_scale, self.peak, self.batch_norm = x_scale, peak, batch_norm
+        self.stride, self.padding = stride, padding
+        self.beta = nn.Parameter(torch.zeros(out)) if bias or batch_norm else None
+        self.gamma = nn.Parameter(torch.ones(out)) if batch_norm else None
+        self.log_clip = nn.Parameter(torch.zeros(()))
+        self.momentum = 0.1
+        self.quantizer: Quantizer | None = None
+        self.mean: Tensor
+        self.var: Tensor
+        if batch_norm:
+            self.register_buffer("mean", torch.zeros(out))
+            self.register_buffer("var", torch.ones(out))
+
+    def quantize_with(self, quantizer: Quantizer, *, keep_clip: bool = False) -> None:
+        """Compute in whole numbers from now on; the clip starts where the quantizer says."""
+        self.quantizer = quantizer
+        if not keep_clip:
+            with torch.no_grad():
+                self.log_clip.fill_(math.log(quantizer.initial_clip(self.weight)))
+
+    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Apply ``weight`` to ``x``, without bias."""
+        if self.weight.dim() == 2:
+            return F.linear(x, weight)
+        return F.conv2d(x, weight, stride=self.stride, padding=self.padding)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the output and the real size of its unit, per channel (1 in floats).
+
+        Args:
+            x: Whole numbers as floats, ``(batch, *shape)``.
+        """
+        return self._real(x) if self.quantizer is None else self._whole(x, self.quantizer)
+
+    def folded(self) -> Folded:
+        """Return the integers at inference: codes, bias, lsb from the running statistics."""
+        if self.quantizer is None:
+            raise RuntimeError("the layer computes in floats; call quantize_with() first")
+        codes, lsb = self._codes(self.quantizer)
+        sign, bias, lsb = self._fold(lsb, *self._running())
+        return Folded(codes * sign.reshape((-1,) + (1,) * (codes.dim() - 1)), bias, lsb)
+
+    def _codes(self, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
+        factor = quantizer.clip_gradient_scale(self.weight.numel())
+        scale = torch.exp(scale_gradient(self.log_clip, factor)) / quantizer.code_range[1]
+        return quantizer.codes_with_gradient(self.weight, scale), scale * self.x_scale
+
+    def _whole(self, x: Tensor, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
+        codes, lsb = self._codes(quantizer)
+        acc = self._exact(x, codes)
+        mean, var = self._running()
+        if self.batch_norm and self.training:
+            var_acc, mean_acc = torch.var_mean(acc, dim=self._others(acc), correction=0)
+            mean, var = mean_acc * lsb, var_acc * lsb.square()
+            self._track(mean, var)
+        sign, bias, lsb = self._fold(lsb, mean, var)
+        view = (1, -1) + (1,) * (acc.dim() - 2)
+        if self.gamma is not None:
+            acc = acc * sign.reshape(view)
+        return acc + bias.reshape(view), lsb
+
+    def _exact(self, x: Tensor, codes: Tensor) -> Tensor:
+        """Accumulate exactly: float32 while the worst-case sum stays below 2**23, else float64."""
+        bound = float(codes.detach().abs().flatten(1).sum(1).max()) * self.peak
+        if bound < EXACT_FLOAT32:
+            return self.linear(x, codes)
+        return self.linear(x.double(), codes.double()).to(x.dtype)
+
+    def _fold(self, lsb: Tensor, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return sign per channel, integer bias and lsb per channel."""
+        channels = self.weight.shape[0]
+        if self.gamma is None or self.beta is None:
+            each = lsb.expand(channels)
+            bias = torch.zeros_like(each) if self.beta is None else self._bias(self.beta / each)
+            return torch.ones_like(each), bias, each
+        gain = self.gamma * torch.rsqrt(var + EPSILON)
+        sign = torch.where(gain < 0, -1.0, 1.0)
+        each = lsb * gain.abs().clamp_min(LEAST_GAIN)
+        return sign, self._bias((self.beta - mean * gain) / each), each
+
+    @staticmethod
+    def _bias(ratio: Tensor) -> Tensor:
+        return rounded(ratio.clamp(-BIAS_LIMIT, BIAS_LIMIT))
+
+    def _real(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = self.linear(x * self.x_scale, self.weight)
+        one = torch.ones(self.weight.shape[0], dtype=y.dtype, device=y.device)
+        view = (1, -1) + (1,) * (y.dim() - 2)
+        if self.gamma is not None and self.beta is not None:
+            mean, var = self._running()
+            if self.training:
+                var, mean = torch.var_mean(y, dim=self._others(y), correction=0)
+                self._track(mean, var)
+            gain = self.gamma * torch.rsqrt(var + EPSILON)
+            return y * gain.reshape(view) + (self.beta - mean * gain).reshape(view), one
+        return (y if self.beta is None else y + self.beta.reshape(view)), one
+
+    def _running(self) -> tuple[Tensor, Tensor]:
+        if self.batch_norm:
+            return self.mean, self.var
+        return self.weight.new_zeros(()), self.weight.new_ones(())
+
+    @staticmethod
+    def _others(y: Tensor) -> list[int]:
+        return [0, *range(2, y.dim())]
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, var: Tensor) -> None:
+        self.mean.lerp_(mean.detach(), self.momentum)
+        self.var.lerp_(var.detach(), self.momentum)
