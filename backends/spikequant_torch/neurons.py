@@ -1,0 +1,119 @@
+"""Spiking nodes in torch: LIF in int32 where its bounds allow, plugin neurons through their own NumPy step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spikequant.errors import BackendError
+from spikequant.program import IntArray, Leak, Lif, Program, SpikingNode
+from spikequant_torch.exact import int_dtype, lif_bound
+
+
+class Neurons(ABC):
+    """One spiking node; holds no state between calls."""
+
+    dtype: torch.dtype
+
+    @abstractmethod
+    def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Advance one timestep.
+
+        Args:
+            x: Input of whole numbers ``(batch, *shape)``, any number type.
+            u: Stored potential like ``x``, of type ``dtype``; may be overwritten.
+
+        Returns:
+            Spikes and where overflow acted as bool masks (``None``: it cannot act), the new potential between them.
+        """
+
+    def start(self, x: Tensor) -> Tensor:
+        """Return the potential before the first timestep, laid out in memory like ``x``."""
+        return torch.zeros_like(x, dtype=self.dtype)
+
+
+def neurons(program: Program, node: SpikingNode, device: torch.device) -> Neurons:
+    """Return the executor of ``node``: fast for exactly ``lif``, else the node's own step."""
+    if type(node) is Lif:
+        return LifNeurons(program, node, device)
+    return SteppedNeurons(node)
+
+
+class LifNeurons(Neurons):
+    """The ``lif`` node of the semantics."""
+
+    def __init__(self, program: Program, node: Lif, device: torch.device) -> None:
+        dtype = int_dtype(lif_bound(program, node))
+        if dtype is None:
+            raise BackendError(f"node '{node.name}' (lif) was built without being checked; call compile()")
+        self.node, self.dtype = node, dtype
+        ndim = len(program.shapes[node.name])
+        self.theta = self._constant(node.theta, ndim, device)
+        self.bias = None if node.bias is None else self._constant(node.bias, ndim, device)
+
+    def _constant(self, value: IntArray, ndim: int, device: torch.device) -> Tensor:
+        """Shape a scalar, per-channel or per-neuron constant so that it broadcasts over ``(batch, *shape)``."""
+        spread = value.reshape((-1,) + (1,) * (ndim - 1)) if value.ndim == 1 else value
+        return torch.tensor(spread, dtype=self.dtype, device=device)
+
+    def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """See :meth:`Neurons.step`."""
+        node = self.node
+        h = leaked(u, node.leak) if node.order == "leak_on_read" else u
+        h = h.add_(x.to(self.dtype))
+        if self.bias is not None:
+            h = h.add_(self.bias)
+        fires = h >= self.theta
+        if node.reset.kind == "subtract":
+            kept = h.sub_(fires * self.theta)
+        else:
+            kept = h.masked_fill_(fires, node.reset.value if node.reset.kind == "value" else 0)
+        if node.order == "leak_on_store":
+            kept = leaked(kept, node.leak)
+        stored = self._stored(kept)
+        return fires, stored, stored != kept
+
+    def _stored(self, kept: Tensor) -> Tensor:
+        low, high = self.node.potential_limits
+        if self.node.overflow == "wrap":
+            return kept.sub(low).bitwise_and_(high - low).add_(low)
+        return kept.clamp(low, high)
+
+
+def leaked(value: Tensor, leak: Leak) -> Tensor:
+    """Return ``leak(value)``; ``value`` may be overwritten."""
+    if leak.kind == "none":
+        return value
+    if leak.kind == "multiply":
+        value = value.mul_(leak.multiplier)
+    if leak.shift == 0:
+        return value
+    if leak.rounding == "floor":
+        return value.bitwise_right_shift_(leak.shift)
+    if leak.rounding == "nearest":
+        return value.add_(1 << (leak.shift - 1)).bitwise_right_shift_(leak.shift)
+    return torch.where(value < 0, -((-value) >> leak.shift), value >> leak.shift)
+
+
+class SteppedNeurons(Neurons):
+    """A plugin's neuron, advanced by its normative NumPy step: exact, and as slow as the plugin is."""
+
+    dtype = torch.int64
+
+    def __init__(self, node: SpikingNode) -> None:
+        self.node = node
+
+    def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """See :meth:`Neurons.step`."""
+        spikes, stored, overflow = self.node.step(_array(x), _array(u))
+        device = x.device
+        fires = torch.from_numpy(np.asarray(spikes) != 0).to(device)
+        acted = torch.from_numpy(np.asarray(overflow) != 0).to(device)
+        return fires, torch.from_numpy(np.array(stored, np.int64)).to(device), acted
+
+
+def _array(value: Tensor) -> IntArray:
+    return np.ascontiguousarray(value.to("cpu", torch.int64).numpy())
