@@ -101,12 +101,14 @@ def uniforms(key: RandomKey, elements: NDArray[np.int64] | Tensor) -> NDArray[np
         raise TypeError(f"element indices are {elements.dtype}; they must be int64")
     if isinstance(elements, Tensor):
         return _uniforms_torch(key, elements)
-    z = elements.astype(np.uint64) + np.uint64(key.first + 1)
-    z = z * np.uint64(_GOLDEN) + np.uint64(key.stream)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(_FIRST)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(_SECOND)
-    z = (z ^ (z >> np.uint64(31))) >> np.uint64(11)
-    return z.astype(np.float64) * 2.0**-53
+    with np.errstate(over="ignore"):
+        z = elements.astype(np.uint64) + np.uint64(key.first + 1)
+        z = z * np.uint64(_GOLDEN) + np.uint64(key.stream)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(_FIRST)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(_SECOND)
+        z = (z ^ (z >> np.uint64(31))) >> np.uint64(11)
+    chance: NDArray[np.float64] = z.astype(np.float64) * 2.0**-53
+    return chance
 
 
 def _uniforms_torch(key: RandomKey, elements: Tensor) -> Tensor:

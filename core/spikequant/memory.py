@@ -1,4 +1,4 @@
-"""Memory footprints: of a program, and as the two papers count them.
+"""Memory footprint of a program; as the two papers count it: :mod:`spikequant.memory_papers`, offered here too.
 
 Normative text: docs/memory-and-energy.md.
 """
@@ -6,18 +6,36 @@ Normative text: docs/memory-and-energy.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from spikequant.errors import UsageError
-from spikequant.formats import FP32, Format, IntFormat, QFormat
+from spikequant.memory_papers import (
+    FLOAT_BITS,
+    GroupedMemory,
+    ParameterGroup,
+    mint_memory_mib,
+    qspinn_memory,
+    usnn_memory,
+)
 from spikequant.program import Add, Node, PoolSum, Program, Readout, SpikingNode, Weighted
 
+__all__ = [
+    "Accounting",
+    "GroupedMemory",
+    "NodeMemory",
+    "ParameterGroup",
+    "ProgramMemory",
+    "mint_memory_mib",
+    "program_memory",
+    "qspinn_memory",
+    "signed_bits",
+    "usnn_memory",
+]
+
 Accounting = Literal["once", "per_timestep"]
-FLOAT_BITS = 32
 _IN_WORDS = {
     "once": "each potential counted once per sample in flight",
     "per_timestep": "each potential counted once per timestep and sample, as the papers do",
@@ -93,7 +111,8 @@ class ProgramMemory:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data."""
-        totals = ("weights_bits", "state_bits", "constants_bits", "accumulators_bits", "total_bits", "fp32_bits", "ratio")
+        parts = ("weights_bits", "state_bits", "constants_bits", "accumulators_bits")
+        totals = (*parts, "total_bits", "fp32_bits", "ratio")
         return {
             "accounting": self.accounting,
             "assumption": self.assumption,
@@ -112,21 +131,16 @@ class ProgramMemory:
 
     def __str__(self) -> str:
         width = max(5, *(len(node.name) for node in self.nodes))
-        header = f"  {'node':{width}}  {'weights':>12}  {'state':>12}  {'constants':>12}  {'accumulators':>12}"
-        rows = [
-            f"  {n.name:{width}}  {n.weights_bits:12,}  {n.state_bits:12,}  {n.constants_bits:12,}  {n.accumulators_bits:12,}"
-            for n in self.nodes
-        ]
-        total = (
-            f"  {'total':{width}}  {self.weights_bits:12,}  {self.state_bits:12,}  {self.constants_bits:12,}"
-            f"  {self.accumulators_bits:12,}"
-        )
+        columns = ("weights", "state", "constants", "accumulators")
+        rows = [(node.name, *(getattr(node, f"{c}_bits") for c in columns)) for node in self.nodes]
+        rows.append(("total", *(getattr(self, f"{c}_bits") for c in columns)))
+        header = f"  {'node':{width}}" + "".join(f"  {column:>12}" for column in columns)
+        lines = [f"  {name:{width}}" + "".join(f"  {bits:12,}" for bits in row) for name, *row in rows]
         return "\n".join(
             [
                 f"memory in bits ({self.assumption})",
                 header,
-                *rows,
-                total,
+                *lines,
                 f"weights, state and constants: {self.total_bits:,} bits; at 32 bits each: {self.fp32_bits:,};"
                 f" {self.ratio:.4f} times smaller",
             ]
@@ -194,109 +208,3 @@ def signed_bits(low: int, high: int) -> int:
     (4, 5, 5)
     """
     return max(~low if low < 0 else low, ~high if high < 0 else high).bit_length() + 1
-
-
-@dataclass(frozen=True)
-class ParameterGroup:
-    """Parameters that share a format, such as all weights or one potential per neuron."""
-
-    name: str
-    count: int
-    fmt: Format
-
-    @property
-    def bits(self) -> int:
-        """Bits of the whole group."""
-        return self.count * self.fmt.width
-
-
-@dataclass(frozen=True)
-class GroupedMemory:
-    """Memory of a network by parameter group, as Q-SpiNN counts it.
-
-    Source: Q-SpiNN, Eq. 7: ``mem = Nw * Bw + sum_k Nk * Bk``; ``normalized`` is its Eq. 6.
-    """
-
-    groups: tuple[ParameterGroup, ...]
-
-    @property
-    def bits(self) -> int:
-        """``mem`` of the quantized network."""
-        return sum(group.bits for group in self.groups)
-
-    @property
-    def fp32_bits(self) -> int:
-        """``mem`` with 32 bits for every parameter."""
-        return sum(group.count for group in self.groups) * FLOAT_BITS
-
-    @property
-    def ratio(self) -> float:
-        """How many times smaller than FP32."""
-        return self.fp32_bits / self.bits
-
-    @property
-    def normalized(self) -> float:
-        """``mem_q / mem_fp``, Eq. 6."""
-        return self.bits / self.fp32_bits
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON data."""
-        groups = [{"name": g.name, "count": g.count, "format": str(g.fmt), "bits": g.bits} for g in self.groups]
-        return {"bits": self.bits, "fp32_bits": self.fp32_bits, "ratio": self.ratio, "groups": groups}
-
-    def __str__(self) -> str:
-        width = max(len(group.name) for group in self.groups)
-        rows = [f"  {g.name:{width}}  {g.count:10,} x {g.fmt!s:7} = {g.bits:12,} bits" for g in self.groups]
-        total = f"{self.bits:,} bits; FP32: {self.fp32_bits:,} bits; {self.ratio:.4f} times smaller"
-        return "\n".join(["memory by parameter group (Q-SpiNN, Eq. 7)", *rows, total])
-
-
-def qspinn_memory(groups: Sequence[ParameterGroup]) -> GroupedMemory:
-    """Count memory by parameter group.
-
-    Source: Q-SpiNN, Eqs. 6 and 7.
-
-    Raises:
-        UsageError: There is no group, or a group is empty.
-    """
-    empty = [group.name for group in groups if group.count < 1]
-    if not groups or empty:
-        named = f"group '{empty[0]}' counts no parameter" if empty else "no group was given"
-        raise UsageError(f"{named}; every parameter group must hold at least one")
-    return GroupedMemory(tuple(groups))
-
-
-def usnn_memory(weight: Format, neuron: Format, inputs: int = 784, neurons: int = 400) -> GroupedMemory:
-    """Count the memory of Q-SpiNN's unsupervised network: weights and four parameters per neuron.
-
-    Args:
-        weight: Format of the weights, such as ``Q1.6``.
-        neuron: Format of the potential and its threshold, such as ``Q11.6`` (the paper's ``Qi.6``); the
-            reset potential and theta take 8 bits beside it. ``FP32`` takes 32 bits for all four.
-        inputs: Inputs of each neuron.
-        neurons: Excitatory neurons.
-
-    >>> print(usnn_memory(QFormat(1, 8), QFormat(11, 8)))
-    memory by parameter group (Q-SpiNN, Eq. 7)
-      weight        313,600 x Q1.8    =    3,136,000 bits
-      potential         400 x Q11.8   =        8,000 bits
-      threshold         400 x Q11.8   =        8,000 bits
-      reset             400 x INT8    =        3,200 bits
-      theta             400 x INT8    =        3,200 bits
-    3,158,400 bits; FP32: 10,086,400 bits; 3.1935 times smaller
-    """
-    constant: Format = FP32 if neuron == FP32 else IntFormat(8)
-    per_neuron = {"potential": neuron, "threshold": neuron, "reset": constant, "theta": constant}
-    groups = [ParameterGroup(name, neurons, fmt) for name, fmt in per_neuron.items()]
-    return qspinn_memory([ParameterGroup("weight", inputs * neurons, weight), *groups])
-
-
-def mint_memory_mib(weights: int, potentials: int, bits: int, timesteps: int, batch: int) -> float:
-    """Return ``(Nw + T * B * Nu) * bits`` in MiB: one copy of each potential per timestep and sample.
-
-    Source: MINT, Table II.
-
-    >>> [round(mint_memory_mib(1_736_906, 245_760, bits, 8, 50), 2) for bits in (8, 4, 2)]
-    [95.41, 47.7, 23.85]
-    """
-    return (weights + timesteps * batch * potentials) * bits / 8 / 2**20

@@ -121,17 +121,19 @@ def to_codes(
     >>> to_codes(np.array([0.3, -2.0]), IntFormat(4), lsb=0.25)
     Codes(codes=array([ 1, -7]), overflows=1)
     """
-    rounding, overflow = _choice(Rounding, rounding), _choice(Overflow, overflow)
-    low, high = _code_range(fmt, overflow)
+    rule: Rounding = _choice(Rounding, rounding)
+    wraps = _choice(Overflow, overflow) is Overflow.WRAP
+    low, high = _code_range(fmt, wraps)
     values = _float64(x)
     xp: Any = torch if isinstance(values, Tensor) else np
     ratio = _ratio(values, fmt, lsb)
     code = xp.floor(ratio)
-    code = code + _rounds_up(ratio, code, rounding, key) if rounding is not Rounding.TR else code
+    if rule is not Rounding.TR:
+        code = code + _rounds_up(ratio, code, rule, key)
     outside = (code < float(low)) | (code >= float(high + 1))
     overflows = int(outside.sum())
     if overflows:
-        code = _wrapped(code, fmt) if overflow is Overflow.WRAP else xp.clip(code, float(low), float(high))
+        code = _wrapped(code, fmt) if wraps else xp.clip(code, float(low), float(high))
     return Codes(code.to(torch.int64) if isinstance(code, Tensor) else np.asarray(code, dtype=np.int64), overflows)
 
 
@@ -154,14 +156,14 @@ def from_codes(codes: Array | Tensor, fmt: Format, *, lsb: Lsb | None = None) ->
     >>> from_codes(np.array([-2, 3]), QFormat(1, 1))
     array([-1. ,  1.5])
     """
-    low, high = _code_range(fmt, Overflow.SATURATE)
+    low, high = _code_range(fmt, wraps=False)
     array = codes if isinstance(codes, Tensor) else np.asarray(codes)
     if _kind(array) != "integer":
         raise TypeError(f"codes are {array.dtype}; they must be integers")
     if _size(array) and (int(array.min()) < low or int(array.max()) > high):
         raise UsageError(f"codes reach {int(array.min())}..{int(array.max())}, and {fmt} holds {low}..{high}")
     values = _float64(array)
-    return values * (fmt.step if isinstance(fmt, QFormat) else _checked_lsb(lsb, fmt, values))
+    return values * _step(fmt, lsb, values)
 
 
 def _choice(kind: type[Any], value: Any) -> Any:
@@ -172,10 +174,10 @@ def _choice(kind: type[Any], value: Any) -> Any:
         raise UsageError(f"{kind.__name__.lower()} is {value!r}; it must be one of {allowed}") from None
 
 
-def _code_range(fmt: Format, overflow: Overflow) -> tuple[int, int]:
+def _code_range(fmt: Format, wraps: bool) -> tuple[int, int]:
     if isinstance(fmt, FloatFormat):
         raise UsageError("FP32 has no codes; use the values as they are, or choose a format like Q1.6 or INT4")
-    if isinstance(fmt, IntFormat) and overflow is Overflow.WRAP:
+    if isinstance(fmt, IntFormat) and wraps:
         low, high = fmt.code_range
         raise UsageError(
             f"{fmt} is symmetric, {low}..{high}, and wrap yields {low - 1} too; use saturate, or a Q format"
@@ -217,31 +219,31 @@ def _float64(x: Any) -> Array | Tensor:
 
 def _ratio(values: Any, fmt: Format, lsb: Lsb | None) -> Any:
     """``x / step``: exact for ``Qi.f`` unless it leaves float64, which then reads as infinite."""
-    if isinstance(fmt, QFormat):
-        if lsb is not None:
-            raise UsageError(f"{fmt} has the step 2**-{fmt.frac_bits}, and an lsb was given; lsb goes with INTn only")
-        with np.errstate(over="ignore"):
-            return values * 2.0**fmt.frac_bits
-    divisor = _checked_lsb(lsb, fmt, values)
+    step = _step(fmt, lsb, values)
     with np.errstate(over="ignore"):
-        ratio = values / divisor
+        ratio = values / step
     if tuple(ratio.shape) != tuple(values.shape):
-        raise UsageError(f"lsb of shape {tuple(divisor.shape)} does not broadcast to values of {tuple(values.shape)}")
+        raise UsageError(f"lsb of shape {tuple(step.shape)} does not broadcast to values of {tuple(values.shape)}")
     return ratio
 
 
-def _checked_lsb(lsb: Lsb | None, fmt: Format, values: Any) -> Any:
+def _step(fmt: Format, lsb: Lsb | None, like: Any) -> Any:
+    """Real size of one code: ``2**-f``, or the given lsb in float64 as an array of the kind of ``like``."""
+    if isinstance(fmt, QFormat):
+        if lsb is not None:
+            raise UsageError(f"{fmt} has the step 2**-{fmt.frac_bits}, and an lsb was given; lsb goes with INTn only")
+        return fmt.step
     if lsb is None:
         raise UsageError(f"{fmt} needs the real size of one code; give lsb=")
-    if isinstance(values, Tensor):
-        divisor: Any = torch.as_tensor(lsb, dtype=torch.float64, device=values.device).detach()
-        good = (divisor > 0) & torch.isfinite(divisor)
+    if isinstance(like, Tensor):
+        step: Any = torch.as_tensor(lsb, dtype=torch.float64, device=like.device).detach()
+        good = (step > 0) & torch.isfinite(step)
     else:
-        divisor = np.asarray(lsb.detach().cpu() if isinstance(lsb, Tensor) else lsb, dtype=np.float64)
-        good = (divisor > 0) & np.isfinite(divisor)
+        step = np.asarray(lsb.detach().cpu() if isinstance(lsb, Tensor) else lsb, dtype=np.float64)
+        good = (step > 0) & np.isfinite(step)
     if not bool(good.all()):
-        raise UsageError(f"lsb reaches {float(divisor.min())}..{float(divisor.max())}; it must be positive and finite")
-    return divisor
+        raise UsageError(f"lsb reaches {float(step.min())}..{float(step.max())}; it must be positive and finite")
+    return step
 
 
 def _rounds_up(ratio: Any, code: Any, rounding: Rounding, key: RandomKey | None) -> Any:
