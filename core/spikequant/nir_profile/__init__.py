@@ -1,0 +1,24 @@
+"""The NIR profile: an integer program as a ``.nir`` file, and back. Normative text: docs/nir-profile.md."""
+
+from spikequant.nir_profile.beyond import BeyondNir, acted_counts, beyond_nir
+from spikequant.nir_profile.fields import Fields
+from spikequant.nir_profile.graph import build_graph
+from spikequant.nir_profile.neurons import NodeMapping
+from spikequant.nir_profile.profile import PROFILE_VERSION
+from spikequant.nir_profile.read import program_of, read_program
+from spikequant.nir_profile.read_graph import read_graph
+from spikequant.nir_profile.write import write_program
+
+__all__ = [
+    "PROFILE_VERSION",
+    "BeyondNir",
+    "Fields",
+    "NodeMapping",
+    "acted_counts",
+    "beyond_nir",
+    "build_graph",
+    "program_of",
+    "read_graph",
+    "read_program",
+    "write_program",
+]

@@ -1,0 +1,112 @@
+"""Look into an HDF5 file before anything is read: what it links to, how large it claims to be, how deep it is.
+
+A file is given by a stranger. Without these checks it could point at other files, contain itself, or
+unpack to more memory than there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from spikequant.errors import NirError
+
+MAX_BYTES = 1 << 30
+MAX_OBJECTS = 100_000
+MAX_DEPTH = 24
+TEXT_BLOCK = 64
+
+
+@dataclass
+class _Budget:
+    """What may still be read."""
+
+    path: Path
+    file_bytes: int
+    bytes_left: int
+    objects_left: int = MAX_OBJECTS
+
+    def take(self, where: str, amount: int) -> None:
+        self.bytes_left -= amount
+        self.objects_left -= 1
+        if self.bytes_left < 0:
+            raise NirError(
+                f"{self.path}: '{where}' brings the unpacked size over the limit of {MAX_BYTES >> 20} MiB;"
+                " the file is damaged or no network"
+            )
+        if self.objects_left < 0:
+            raise NirError(f"{self.path}: it holds more than {MAX_OBJECTS} objects; it is damaged or no network")
+
+
+def inspect(path: Path) -> None:
+    """Raise :class:`NirError` unless ``path`` is an HDF5 file that is safe to read whole.
+
+    Raises:
+        NirError: The file is missing or no HDF5; it is truncated; it holds links to elsewhere, external,
+            virtual or object data; it claims more than 1 GiB, or more than it can hold.
+        OSError: HDF5 cannot make sense of a part of it (also ``KeyError``, ``RuntimeError``, ``ValueError``).
+    """
+    if not path.is_file():
+        raise NirError(f"{path}: there is no such file")
+    if not h5py.is_hdf5(path):
+        raise NirError(f"{path}: it is not an HDF5 file, and a .nir file is one; export the network again")
+    size = path.stat().st_size
+    with h5py.File(path, "r") as file:
+        _walk(file, "", _Budget(path, size, MAX_BYTES), 0)
+
+
+def _walk(group: Any, where: str, budget: _Budget, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise NirError(f"{budget.path}: '{where[:80]}' is nested deeper than {MAX_DEPTH}; no network is")
+    for key, item in _items(group, where, budget):
+        here = f"{where}/{key}"
+        if isinstance(item, h5py.Group):
+            budget.take(here, 0)
+            _walk(item, here, budget, depth + 1)
+        elif isinstance(item, h5py.Dataset):
+            _check_dataset(item, here, budget)
+        else:
+            raise NirError(
+                f"{budget.path}: '{here}' is a {type(item).__name__}; only groups and data sets may be there"
+            )
+
+
+def _items(group: Any, where: str, budget: _Budget) -> Iterator[tuple[str, Any]]:
+    for key in group:
+        link = group.get(key, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise NirError(f"{budget.path}: '{where}/{key}' is a link to elsewhere; a .nir file holds all its data")
+        yield key, group[key]
+
+
+def _check_dataset(data: Any, where: str, budget: _Budget) -> None:
+    if data.shape is None or data.external or data.is_virtual:
+        raise NirError(f"{budget.path}: '{where}' holds no data of its own; a .nir file holds all its data")
+    text = h5py.check_string_dtype(data.dtype)
+    if data.dtype.kind not in "iufbS" and text is None:
+        raise NirError(f"{budget.path}: '{where}' has type {data.dtype}; numbers, bools and text may be there")
+    claimed = data.size * max(data.dtype.itemsize, 1)
+    if data.chunks is None and text is None and claimed > budget.file_bytes:
+        raise NirError(
+            f"{budget.path}: '{where}' claims {claimed} bytes, more than the file; it is truncated or damaged"
+        )
+    budget.take(where, claimed)
+    if data.chunks is not None:
+        chunk = data.dtype.itemsize
+        for length in data.chunks:
+            chunk *= length
+        if chunk > MAX_BYTES:
+            raise NirError(f"{budget.path}: '{where}' is stored in pieces of {chunk} bytes; the file is damaged")
+    if text is not None and text.length is None and data.ndim:
+        _weigh_text(data, where, budget)
+
+
+def _weigh_text(data: Any, where: str, budget: _Budget) -> None:
+    """Read text of free length in blocks, so that many references to one long text cannot fill the memory."""
+    for start in range(0, data.shape[0], TEXT_BLOCK):
+        block = data[start : start + TEXT_BLOCK]
+        budget.take(where, sum(len(item) for item in block.reshape(-1)))

@@ -1,0 +1,99 @@
+"""Nodes without a potential, from NIR back to the program: integers re-derived and held against the metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import nir
+import numpy as np
+
+from spikequant.errors import NirError
+from spikequant.nir_profile.fields import Fields, array_digest
+from spikequant.nir_profile.profile import EXACT
+from spikequant.program import Add, Conv2d, Dense, Flatten, Input, IntArray, Node, PoolOr, PoolSum, Readout
+
+
+def layer_from_nir(kind: str, name: str, node: nir.NIRNode, fields: Fields) -> Node | None:
+    """Return the node, or ``None`` if the kind is not one of the profile's own.
+
+    Raises:
+        NirError: The NIR node is of another class, or its numbers are not those of the metadata.
+    """
+    if kind not in _READERS:
+        return None
+    classes, reader = _READERS[kind]
+    if not isinstance(node, classes):
+        wanted = " or ".join(c.__name__ for c in classes)
+        raise NirError(f"node '{name}': it is a {type(node).__name__}, and a {kind} must be a {wanted}")
+    return reader(name, node, fields)
+
+
+def _input(name: str, node: nir.Input, fields: Fields) -> Node:
+    shape = np.asarray(node.input_type["input"])
+    if shape.dtype.kind not in "iu" or shape.ndim != 1:
+        raise NirError(f"node '{name}': shape {shape} is no shape; it must be a row of positive sizes")
+    coding = cast("Any", fields.text("coding"))
+    return Input(name, tuple(int(n) for n in shape), fields.integer("bits"), fields.flag("signed"), coding)
+
+
+def _dense(name: str, node: nir.Linear, fields: Fields) -> Node:
+    codes = _codes(name, node, fields)
+    return Dense(name, codes, fields.optional_integers("bias"), fields.integer("bits"), fields.floats("lsb"))
+
+
+def _conv2d(name: str, node: nir.Conv2d, fields: Fields) -> Node:
+    return Conv2d(
+        name,
+        _codes(name, node, fields),
+        fields.optional_integers("bias"),
+        fields.integer("bits"),
+        fields.floats("lsb"),
+        stride=_pair(fields, "stride"),
+        padding=_pair(fields, "padding"),
+        dilation=_pair(fields, "dilation"),
+        groups=fields.integer("groups"),
+    )
+
+
+def _codes(name: str, node: Any, fields: Fields) -> IntArray:
+    """Return the integer weights after checking that they are integers, fit their bits and are those written."""
+    weight = np.asarray(node.weight)
+    if weight.dtype.kind not in "fiu" or not np.isfinite(weight).all() or not np.array_equal(weight, np.rint(weight)):
+        raise NirError(f"node '{name}': weight is not integer-valued; a quantized file holds integer codes")
+    if weight.size == 0 or np.abs(weight).max() >= EXACT:
+        raise NirError(f"node '{name}': weight of shape {weight.shape} is empty or reaches 2**24; neither can be codes")
+    codes = weight.astype(np.int64)
+    bits, low, high = fields.integer("bits"), int(codes.min()), int(codes.max())
+    top = 1 << max(min(bits, 32) - 1, 0)
+    if low < -top or high > max(top - 1, 1):
+        raise NirError(f"node '{name}': weight holds codes {low}..{high}, and the metadata says bits = {bits}")
+    if array_digest(codes) != fields.text("codes_sha256"):
+        raise NirError(
+            f"node '{name}': weight differs from the codes that the metadata was written with (codes_sha256);"
+            " the halves of the file disagree, so write it again from the program"
+        )
+    return codes
+
+
+def _pair(fields: Fields, key: str) -> tuple[int, int]:
+    values = fields.integers(key)
+    if values.shape != (2,):
+        raise NirError(f"{fields.owner}: '{key}' in the metadata has shape {values.shape}; it must hold two integers")
+    return int(values[0]), int(values[1])
+
+
+def _pool(kind: type[PoolOr] | type[PoolSum], name: str, fields: Fields) -> Node:
+    return kind(name, *(_pair(fields, key) for key in ("kernel", "stride", "padding")))
+
+
+_READERS: Mapping[str, tuple[tuple[type, ...], Callable[[str, Any, Fields], Node]]] = {
+    "input": ((nir.Input,), _input),
+    "dense": ((nir.Linear, nir.Affine), _dense),
+    "conv2d": ((nir.Conv2d,), _conv2d),
+    "pool_or": ((nir.SumPool2d,), lambda name, node, fields: _pool(PoolOr, name, fields)),
+    "pool_sum": ((nir.SumPool2d,), lambda name, node, fields: _pool(PoolSum, name, fields)),
+    "flatten": ((nir.Flatten,), lambda name, node, fields: Flatten(name)),
+    "add": ((nir.Scale,), lambda name, node, fields: Add(name)),
+    "readout": ((nir.Output,), lambda name, node, fields: Readout(name)),
+}

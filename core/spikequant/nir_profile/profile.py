@@ -1,0 +1,16 @@
+"""Names and numbers that the writer and the reader of the NIR profile share (docs/nir-profile.md)."""
+
+PROFILE_VERSION = 1
+"""Version of the profile that this package writes, and the newest that it reads."""
+
+KEY = "spikequant"
+"""Key of the profile in the metadata of the graph and of its nodes."""
+
+OR_SUFFIX = "__or"
+"""Ending of the second NIR node of a ``pool_or``."""
+
+OUTPUT_SUFFIX = "__output"
+"""Ending of the Output node that collects a node which ends the graph and is no readout."""
+
+EXACT = 1 << 24
+"""Integers below this are exact in float32."""
