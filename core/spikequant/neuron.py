@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
+from spikequant.nir_profile import NodeMapping
 from spikequant.program import Shape, SpikingNode
 
 
@@ -39,6 +41,11 @@ class Neuron(nn.Module, ABC):
         if not 2 <= bits <= 32:
             raise ValueError(f"neuron '{self.name}': bits is {bits}; it must be between 2 and 32")
         self.bits = bits
+
+    @classmethod
+    def node_mappings(cls) -> Mapping[str, NodeMapping]:
+        """Return how node kinds of this neuron's own are written to NIR; empty when it lowers to ``lif``."""
+        return {}
 
     @abstractmethod
     def float_step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:

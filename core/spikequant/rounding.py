@@ -163,7 +163,8 @@ def from_codes(codes: Array | Tensor, fmt: Format, *, lsb: Lsb | None = None) ->
     if _size(array) and (int(array.min()) < low or int(array.max()) > high):
         raise UsageError(f"codes reach {int(array.min())}..{int(array.max())}, and {fmt} holds {low}..{high}")
     values = _float64(array)
-    return values * _step(fmt, lsb, values)
+    product: Array | Tensor = values * _step(fmt, lsb, values)
+    return product
 
 
 def _choice(kind: type[Any], value: Any) -> Any:

@@ -1,5 +1,8 @@
 """MINT (multiplier-less integer quantization) and its baseline, vanilla uniform quantization."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from spikequant import Neuron, Quantizer, hookimpl
 from spikequant_mint.mint_lif import MintLif
 from spikequant_mint.quantizers import Mint, VanillaUq
@@ -15,3 +18,9 @@ def spikequant_quantizers() -> list[type[Quantizer]]:
 def spikequant_neurons() -> list[type[Neuron]]:
     """Offer MINT's neuron."""
     return [MintLif]
+
+
+@hookimpl
+def spikequant_recipes() -> Mapping[str, Path]:
+    """Offer the recipes in this package, under their file names."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.toml"))}

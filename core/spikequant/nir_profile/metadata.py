@@ -86,6 +86,14 @@ def edges_of(fields: Fields) -> tuple[Edge, ...]:
     return tuple(edges)
 
 
+def digests_of(fields: Fields, count: int) -> list[str]:
+    """Return the digest of each node's metadata, in the order of the nodes."""
+    digests = fields.json("node_digests")
+    if not isinstance(digests, list) or len(digests) != count:
+        raise NirError(f"graph: 'node_digests' in the metadata must be a list of {count} digests")
+    return digests
+
+
 def beyond_of(fields: Fields) -> dict[str, int]:
     """Return how often each rule beyond NIR acted, for those that were counted."""
     rows = fields.json("beyond_nir")

@@ -9,13 +9,14 @@ from typing import Any
 
 from spikequant.errors import NirError, ProgramError
 from spikequant.nir_profile.compare import check_same
-from spikequant.nir_profile.fields import Fields
+from spikequant.nir_profile.fields import DIGEST, Fields
 from spikequant.nir_profile.graph import build_graph, mapping_of
 from spikequant.nir_profile.layers_read import layer_from_nir
 from spikequant.nir_profile.metadata import (
     GRAPH,
     beyond_of,
     check_version,
+    digests_of,
     edges_of,
     order_of,
     provenance_of,
@@ -63,6 +64,9 @@ def program_of(graph: Any, kinds: Kinds | None = None) -> Program:
     fields.check_digest()
     names = order_of(fields)
     nodes = tuple(_node(name, graph, kinds or {}) for name in names)
+    for name, written in zip(names, digests_of(fields, len(names)), strict=True):
+        if graph.nodes[name].metadata[KEY][DIGEST] != written:
+            raise NirError(f"node '{name}': its metadata is not what this graph was written with; write the file again")
     program = Program(nodes, edges_of(fields), fields.integer("timesteps"), fields.number("dt"), provenance_of(fields))
     _check_size(program)
     check_same(graph, build_graph(program, beyond_of(fields), kinds))

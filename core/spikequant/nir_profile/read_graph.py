@@ -58,20 +58,20 @@ def read_graph(path: str | os.PathLike[str], type_check: bool = False) -> Any:
     try:
         inspect(target)
         with h5py.File(target, "r") as file:
-            _check_node(file.get("node"), "graph", target)
+            kind = _check_node(file.get("node"), "graph", target)
+        if kind != "NIRGraph":
+            raise NirError(f"{target}: it holds a single {kind} and no graph; export the whole network")
         graph = nir.read(target, type_check=type_check)
     except NirError:
         raise
     except DAMAGE as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise NirError(f"{target}: it cannot be read as NIR ({reason}); export the network again") from error
-    if not isinstance(graph, nir.NIRGraph):
-        raise NirError(f"{target}: it holds a single {type(graph).__name__} and no graph; export the whole network")
     return graph
 
 
-def _check_node(group: Any, name: str, path: Path) -> None:
-    """Raise :class:`NirError` unless a node's class, fields and, for a graph, its parts are known."""
+def _check_node(group: Any, name: str, path: Path) -> str:
+    """Return a node's class; raise :class:`NirError` unless it, its fields and a graph's parts are known."""
     if not isinstance(group, h5py.Group) or not isinstance(group.get("type"), h5py.Dataset):
         raise NirError(f"{path}: node '{name}' has no type, so this is no NIR graph; export the network again")
     kind = group["type"][()]
@@ -91,6 +91,7 @@ def _check_node(group: Any, name: str, path: Path) -> None:
     if kind == "NIRGraph":
         for child, part in _children(group, name, path):
             _check_node(part, child, path)
+    return kind
 
 
 def _children(group: Any, name: str, path: Path) -> Iterator[tuple[str, Any]]:

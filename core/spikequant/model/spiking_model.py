@@ -30,7 +30,7 @@ from spikequant.neuron import Neuron
 from spikequant.program import Shape
 from spikequant.program.shapes import window_count
 from spikequant.quantizer import Quantizer
-from spikequant.weighted_layer import WeightedLayer
+from spikequant.model.weighted_layer import WeightedLayer
 
 Precision = Literal["float", "integer"]
 NeuronFactory = Callable[[], Neuron]

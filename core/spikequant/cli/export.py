@@ -1,0 +1,44 @@
+"""``spikequant export``: write a trained run as a ``.nir`` with its quantization profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spikequant.cli.common import data_dir_option, emit, json_option, results
+from spikequant.runs import RunFolder
+from spikequant.runs.export import export_run
+
+
+@click.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="File to write; default: RUN/model.nir.")
+@data_dir_option
+@json_option
+def command(run: Path, out: Path | None, data_dir: Path | None, as_json: bool) -> None:
+    """Write the quantized model of the run folder RUN as a .nir file.
+
+    The integers are checked against the trained model on calibration samples first; if any spike or
+    state differs, nothing is written.
+    """
+    path = out or run / "model.nir"
+    export = export_run(RunFolder(run), path, data_dir=data_dir)
+    if as_json:
+        verdict = export.verdict
+        emit(
+            {
+                "file": str(path),
+                "samples": export.samples,
+                "identical": verdict.identical,
+                "spikes": verdict.spikes,
+                "states": verdict.states,
+                "beyond_nir": export.acted,
+            }
+        )
+        return
+    results.print(str(export.program), highlight=False)
+    results.print(f"trained model against oracle on {export.samples} calibration samples: {export.verdict}")
+    for rule, count in export.acted.items():
+        results.print(f"beyond plain NIR: {rule} acted {count:,} times on the calibration samples", highlight=False)
+    results.print(f"written: {path}", highlight=False, soft_wrap=True)

@@ -1,0 +1,60 @@
+"""The ``spikequant`` command: built-in commands, those of plugins, and the exit codes.
+
+0: fine. 1: a check failed. 2: wrong use or input. 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from spikequant.errors import SpikequantError
+from spikequant.registry import registry
+
+COMMANDS = ("doctor", "energy", "export", "fetch", "memory", "plugins", "run", "train", "verify")
+
+
+class Commands(click.Group):
+    """Looks a command up in its own file, then among the plugins' commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every command's name."""
+        return sorted({*COMMANDS, *(offer.name for offer in registry().of("command"))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command under ``cmd_name``, loading nothing else."""
+        if cmd_name in COMMANDS:
+            command = importlib.import_module(f"spikequant.cli.{cmd_name}").command
+            return command if isinstance(command, click.Command) else None
+        if any(offer.name == cmd_name for offer in registry().of("command")):
+            found: click.Command = registry().get("command", cmd_name)
+            return found
+        return None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="spikequant")
+def program() -> None:
+    """Quantize spiking neural networks and prove that hardware runs exactly what was trained.
+
+    Exit codes: 0 fine, 1 a check failed, 2 wrong use or input.
+    """
+
+
+def main() -> None:
+    """Run the command line; errors on purpose become one line on stderr and exit code 2."""
+    try:
+        program.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except SpikequantError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)

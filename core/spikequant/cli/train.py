@@ -1,0 +1,100 @@
+"""``spikequant train``: train by a recipe in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from spikequant.cli.common import data_dir_option, emit, json_option, messages, results
+from spikequant.errors import UsageError
+from spikequant.registry import registry
+from spikequant.runs import Recipe, RunFolder, Watcher, read_recipe, train
+
+
+@click.command("train")
+@click.argument("recipe", required=False)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Run folder to make or to continue.")
+@click.option("--resume", is_flag=True, help="Continue the unfinished run in the folder.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe: quantizer.bits=2.")
+@click.option("--seed", type=click.IntRange(0), help="Shorthand for --set seed=N.")
+@click.option("--device", default="cpu", show_default=True, help="Torch device.")
+@click.option("--threads", type=click.IntRange(1), help="Torch threads; default: all cores.")
+@data_dir_option
+@json_option
+def command(
+    recipe: str | None,
+    out: Path,
+    resume: bool,
+    changes: tuple[str, ...],
+    seed: int | None,
+    device: str,
+    threads: int | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Train RECIPE (a TOML file or the name of a shipped recipe, see 'spikequant plugins').
+
+    A run can be stopped at any time and continued with --resume; it ends with the same bits.
+    """
+    folder = RunFolder(out)
+    if resume and (recipe or changes or seed is not None):
+        raise UsageError("--resume continues the recipe of the run; do not give a recipe, --set or --seed with it")
+    chosen = folder.recipe() if resume else _new_run(recipe, changes, seed)
+    if threads:
+        torch.set_num_threads(threads)
+    _check_device(device)
+    if resume and folder.complete:
+        messages.print(f"the run in {out} is complete already")
+        result = folder.result()
+    else:
+        if not resume:
+            folder.create(chosen)
+        try:
+            result = train(chosen, folder, data_dir=data_dir, device=device, watcher=Watcher(_batch, _epoch))
+        except KeyboardInterrupt:
+            messages.print(f"stopped; continue with: spikequant train --resume --out {out}")
+            raise
+    if as_json:
+        emit({"run": str(out), **result})
+        return
+    for name, value in result["accuracy"].items():
+        shown = "not trained" if value is None else f"{100 * value:.2f} %"
+        results.print(f"test accuracy, {name}: {shown}", highlight=False)
+
+
+def _new_run(recipe: str | None, changes: tuple[str, ...], seed: int | None) -> Recipe:
+    if recipe is None:
+        names = ", ".join(offer.name for offer in registry().of("recipe"))
+        raise UsageError(f"give a recipe: a TOML file or one of: {names}")
+    path = Path(recipe)
+    if path.suffix != ".toml":
+        path = registry().get("recipe", recipe)
+    extra = () if seed is None else (f"seed={seed}",)
+    return read_recipe(path, (*changes, *extra))
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise UsageError(f"device '{device}' cannot be used: {first}; give --device cpu") from error
+
+
+def _batch(phase: str, epoch: int, epochs: int, done: int, total: int) -> None:
+    if messages.is_terminal:
+        end = "\r" if done < total else "\r\x1b[K"
+        messages.file.write(f"{phase} epoch {epoch + 1}/{epochs}: batch {done}/{total} {end}")
+        messages.file.flush()
+
+
+def _epoch(row: Mapping[str, Any]) -> None:
+    loss = f"  loss {row['loss']:.4f}" if "loss" in row else ""
+    messages.print(
+        f"{row['phase']:7} epoch {row['epoch']:3}{loss}  test accuracy {100 * row['test_accuracy']:.2f} %",
+        highlight=False,
+    )

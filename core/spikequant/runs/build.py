@@ -1,0 +1,58 @@
+"""From a recipe to the parts it names: data, model, quantizer, learner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from spikequant.data_folders import data_folders
+from spikequant.dataset import Dataset, Split
+from spikequant.learner import Learner
+from spikequant.model import InputCoding, SpikingModel
+from spikequant.neuron import Neuron
+from spikequant.quantizer import Quantizer
+from spikequant.runs.recipe import Recipe
+from spikequant.registry import Registry, registry
+
+
+def load_data(recipe: Recipe, data_dir: Path | None, found: Registry | None = None) -> tuple[Split, Split]:
+    """Return the recipe's training and test samples."""
+    dataset = make_dataset(recipe.data.name, found)
+    folders = data_folders(data_dir)
+    train = dataset.load("train", folders).head(recipe.data.train_samples)
+    return train, dataset.load("test", folders).head(recipe.data.test_samples)
+
+
+def make_dataset(name: str, found: Registry | None = None) -> Dataset:
+    """Return the data set under ``name``."""
+    return cast("Dataset", (found or registry()).make("dataset", name, {}))
+
+
+def build_model(recipe: Recipe, found: Registry | None = None) -> SpikingModel:
+    """Return the recipe's model with weights drawn from its seed, computing in floats."""
+    found = found or registry()
+    dataset = make_dataset(recipe.data.name, found)
+    network = found.make("network", recipe.network.name, recipe.network.options)
+    coding = InputCoding(dataset.shape, dataset.bits, dataset.peak)
+    options = {"bits": quantizer_factory(recipe, found)().bits, **recipe.neuron.options}
+
+    def neuron() -> Neuron:
+        return cast("Neuron", found.make("neuron", recipe.neuron.name, options))
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return SpikingModel(network.layers(dataset.shape, dataset.classes), neuron, coding, recipe.timesteps)
+
+
+def quantizer_factory(recipe: Recipe, found: Registry | None = None) -> Callable[[], Quantizer]:
+    """Return what makes the recipe's quantizer, one call per layer."""
+    source = found or registry()
+    return lambda: cast("Quantizer", source.make("quantizer", recipe.quantizer.name, recipe.quantizer.options))
+
+
+def make_learner(recipe: Recipe, found: Registry | None = None) -> Learner:
+    """Return the recipe's learner."""
+    return cast("Learner", (found or registry()).make("learner", recipe.learner.name, recipe.learner.options))

@@ -1,0 +1,86 @@
+"""Export a trained run: lower it, check it against the training model, and write the ``.nir``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spikequant.counts import Counts
+from spikequant.errors import RunError
+from spikequant.model import SpikingModel, as_input, lower
+from spikequant.nir_profile import acted_counts, write_program
+from spikequant.oracle import run_oracle
+from spikequant.program import Program
+from spikequant.registry import node_kinds
+from spikequant.runs.build import load_data
+from spikequant.runs.folder import RunFolder
+from spikequant.runs.train import load_model
+from spikequant.trace import Trace
+from spikequant.verify import Verdict, compare
+
+CALIBRATION = 256
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export did.
+
+    Attributes:
+        program: The program in the file.
+        verdict: Training model against oracle on the calibration samples.
+        acted: How often each rule that plain NIR cannot say acted on them.
+        samples: Number of calibration samples.
+    """
+
+    program: Program
+    verdict: Verdict
+    acted: dict[str, int]
+    samples: int
+
+
+def export_run(folder: RunFolder, path: Path, *, data_dir: Path | None = None) -> Export:
+    """Write the quantized model of ``folder`` to ``path``.
+
+    Raises:
+        RunError: The run is not complete, or the exported integers differ from the trained model's.
+    """
+    recipe, result = folder.recipe(), folder.result()
+    model = load_model(folder)
+    provenance = {
+        "data": recipe.data.name,
+        "network": recipe.network.name,
+        "quantizer": recipe.quantizer.name,
+        "neuron": recipe.neuron.name,
+        "seed": recipe.seed,
+        **{f"accuracy_{name}": value for name, value in result["accuracy"].items() if value is not None},
+    }
+    program = lower(model, provenance=provenance)
+    train_split, _ = load_data(recipe, data_dir)
+    x = train_split.x[:CALIBRATION]
+    expected = run_oracle(program, x)
+    verdict = compare(expected, model_trace(model, x), [node.name for node in program.order])
+    if not verdict.identical:
+        raise RunError(f"the exported integers differ from the trained model: {verdict}; nothing was written")
+    acted = acted_counts(program, expected.counts)
+    write_program(program, path, acted, kinds=node_kinds())
+    return Export(program, verdict, acted, len(x))
+
+
+def model_trace(model: SpikingModel, x: NDArray[np.integer]) -> Trace:
+    """Return the trace of the training model itself, in evaluation mode, on ``x``."""
+    recording = model.record(as_input(x, next(model.parameters()).device))
+
+    def arrays(values: dict[str, Tensor], dtype: torch.dtype) -> dict[str, NDArray[np.integer]]:
+        return {name: value.to(dtype).cpu().numpy() for name, value in values.items()}
+
+    return Trace(
+        arrays(recording.spikes, torch.uint8),
+        arrays(recording.potentials, torch.int32),
+        {"readout": recording.output.cpu().numpy()},
+        Counts("training model", len(x)),
+    )

@@ -1,0 +1,152 @@
+"""Train by a recipe in a run folder: floats first, then integers; stoppable and resumable after any epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from spikequant.dataset import Split
+from spikequant.learner import Learner, LearnerState
+from spikequant.model import SpikingModel, as_input
+from spikequant.quantizer import Quantizer
+from spikequant.runs.build import build_model, load_data, make_learner, quantizer_factory
+from spikequant.runs.checkpoint import load_checkpoint, save_checkpoint
+from spikequant.runs.folder import RunFolder
+from spikequant.runs.recipe import Recipe
+
+Phase = Literal["float", "integer"]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """What a caller wants to hear: ``batch(phase, epoch, epochs, done, total)`` and ``epoch(metrics)``."""
+
+    batch: Callable[[Phase, int, int, int, int], None] = lambda *_: None
+    epoch: Callable[[Mapping[str, Any]], None] = lambda _: None
+
+
+@dataclass
+class Training:
+    """A run in progress; :meth:`run` takes it to its end from wherever it stands."""
+
+    folder: RunFolder
+    recipe: Recipe
+    model: SpikingModel
+    learner: Learner
+    quantizer: Callable[[], Quantizer]
+    train: Split
+    test: Split
+    watcher: Watcher = field(default_factory=Watcher)
+    rows: list[Json] = field(default_factory=list)
+    accuracies: Json = field(default_factory=dict)
+
+    def run(self) -> Json:
+        """Train what is left and return the result."""
+        phase, done, state = self._position()
+        if phase == "float":
+            self._phase("float", self.recipe.training.float_epochs, done, state)
+            self.accuracies["float"] = accuracy(self.model, self.test) if self.recipe.training.float_epochs else None
+            save_checkpoint(self.folder.float_model, {"model": self.model.state_dict()})
+            self.model.quantize(self.quantizer)
+            done, state = 0, None
+        self._phase("integer", self.recipe.training.epochs, done, state)
+        self.accuracies["trained"] = accuracy(self.model, self.test)
+        save_checkpoint(self.folder.model, {"model": self.model.state_dict()})
+        result = {"accuracy": self.accuracies, "test_samples": len(self.test), "epochs": len(self.rows)}
+        self.folder.write_result(result)
+        return result
+
+    def _phase(self, phase: Phase, epochs: int, done: int, saved: Json | None) -> None:
+        state = self.learner.start(self.model, epochs=epochs, seed=self.recipe.seed)
+        if saved is not None:
+            state.load_state_dict(saved)
+        for number in range(done, epochs):
+            metrics = self.learner.epoch(
+                self.model,
+                self.train,
+                state,
+                number,
+                epochs=epochs,
+                seed=self.recipe.seed,
+                progress=lambda batch, total, number=number: self.watcher.batch(phase, number, epochs, batch, total),  # type: ignore[misc]
+            )
+            row = {"phase": phase, "epoch": number + 1, **metrics, "test_accuracy": accuracy(self.model, self.test)}
+            self.rows.append(row)
+            self._save(phase, number + 1, state)
+            self.watcher.epoch(row)
+
+    def _save(self, phase: Phase, done: int, state: LearnerState) -> None:
+        content = {
+            "phase": phase,
+            "done": done,
+            "model": self.model.state_dict(),
+            "state": state.state_dict(),
+            "rows": self.rows,
+            "accuracies": self.accuracies,
+        }
+        save_checkpoint(self.folder.checkpoint, content)
+        self.folder.write_metrics(self.rows)
+
+    def _position(self) -> tuple[Phase, int, Json | None]:
+        """Return phase, finished epochs and learner state; takes the parameters from the checkpoint."""
+        if not self.folder.checkpoint.exists():
+            return "float", 0, None
+        saved = load_checkpoint(self.folder.checkpoint)
+        self.rows, self.accuracies = saved["rows"], saved["accuracies"]
+        if saved["phase"] == "integer":
+            self.model.quantize(self.quantizer)
+        self.model.load_state_dict(saved["model"])
+        return saved["phase"], saved["done"], saved["state"]
+
+
+def accuracy(model: SpikingModel, data: Split, batch: int = 500) -> float:
+    """Return the fraction of ``data`` that ``model`` gets right, in its present precision."""
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    right = 0
+    for start in range(0, len(data), batch):
+        chosen = slice(start, start + batch)
+        right += int(np.count_nonzero(model.predict(as_input(data.x[chosen], device)) == data.y[chosen]))
+    model.train(was_training)
+    return right / len(data)
+
+
+def train(
+    recipe: Recipe,
+    folder: RunFolder,
+    *,
+    data_dir: Path | None = None,
+    device: str = "cpu",
+    watcher: Watcher | None = None,
+) -> Json:
+    """Train ``recipe`` in ``folder``, from the start or from its checkpoint, and return the result.
+
+    Raises:
+        PluginError: A part of the recipe is not installed or refuses its options.
+        DataError: The data set is missing or damaged.
+        RunError: Another process is training in the folder.
+    """
+    model = build_model(recipe).to(torch.device(device))
+    learner, quantizer = make_learner(recipe), quantizer_factory(recipe)
+    train_split, test_split = load_data(recipe, data_dir)
+    with folder.lock():
+        watch = watcher or Watcher()
+        return Training(folder, recipe, model, learner, quantizer, train_split, test_split, watch).run()
+
+
+def load_model(folder: RunFolder, *, precision: Phase = "integer") -> SpikingModel:
+    """Return the trained model of a complete run, in evaluation mode."""
+    recipe = folder.recipe()
+    folder.result()
+    model = build_model(recipe)
+    if precision == "integer":
+        model.quantize(quantizer_factory(recipe))
+    model.load_state_dict(load_checkpoint(folder.model if precision == "integer" else folder.float_model)["model"])
+    return model.eval()

@@ -1,0 +1,50 @@
+"""Q-SpiNN's reward: accuracy against memory, weighed by mu."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from spikequant import Candidate, Selection, Selector
+from spikequant.errors import UsageError
+
+
+class Reward(Selector):
+    r"""Choose the candidate of the highest reward; among equals the smaller, then the earlier.
+
+    .. math:: R = accuracy - \mu \cdot \frac{memory}{memory_{FP32}}
+
+    Source: Q-SpiNN, Eq. 5.
+
+    Args:
+        mu: Weight of memory against accuracy, 0 or more.
+
+    >>> small = Candidate("W(Q1.6)", accuracy=0.86, memory_bits=25, reference_bits=100)
+    >>> large = Candidate("FP32", accuracy=0.87, memory_bits=100, reference_bits=100)
+    >>> Reward(mu=0.1).select([large, small]).why
+    'W(Q1.6): reward 0.8350 = accuracy 0.8600 - mu 0.1 x memory 0.2500 of FP32, the highest of 2'
+    """
+
+    name: ClassVar[str] = "reward"
+    summary: ClassVar[str] = "Q-SpiNN Eq. 5: accuracy - mu x memory relative to FP32"
+
+    def __init__(self, mu: float = 0.1) -> None:
+        if mu < 0:
+            raise ValueError(f"selector 'reward': mu is {mu}; it must not be negative")
+        self.mu = mu
+
+    def reward(self, candidate: Candidate) -> float:
+        """Return R."""
+        return candidate.accuracy - self.mu * candidate.memory_norm
+
+    def select(self, candidates: Sequence[Candidate]) -> Selection:
+        """Return the candidate of the highest reward."""
+        if not candidates:
+            raise UsageError("there is no candidate to select from; explore first")
+        ranked = sorted(range(len(candidates)), key=lambda i: (-self.reward(candidates[i]), candidates[i].memory_bits, i))
+        best = candidates[ranked[0]]
+        return Selection(
+            ranked[0],
+            f"{best.label}: reward {self.reward(best):.4f} = accuracy {best.accuracy:.4f} - mu {self.mu:g}"
+            f" x memory {best.memory_norm:.4f} of FP32, the highest of {len(candidates)}",
+        )
