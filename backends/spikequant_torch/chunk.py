@@ -19,7 +19,7 @@ Values = dict[str, Tensor]
 
 
 class Chunk:
-    """Values ``(steps, batch, *shape)`` of the nodes that ran; steps is T, or 1 where time does not matter."""
+    """Values ``(steps, batch, *shape)`` of the nodes that ran; steps is T, or 1 for a constant value."""
 
     def __init__(
         self,
@@ -126,5 +126,5 @@ def _empty(steps: int, x: Tensor) -> Tensor:
     if x.dim() == 5:
         folded = (steps * x.shape[1], *x.shape[2:])
         room = torch.empty(folded, device=x.device, dtype=torch.float32, memory_format=torch.channels_last)
-        return room.unflatten(0, (steps, x.shape[1]))
+        return room.reshape(steps, *x.shape[1:])
     return torch.empty((steps, *x.shape[1:]), device=x.device, dtype=torch.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch.nn import functional as F
@@ -29,7 +29,7 @@ def exact_arithmetic(device: torch.device) -> Iterator[None]:
         yield
 
 
-@lru_cache(maxsize=None)
+@cache
 def check_device(device: torch.device) -> None:
     """Compute sums close to 2**24 on ``device`` and compare them with int64.
 

@@ -16,7 +16,7 @@ Stateless = Callable[[Sequence[Tensor]], Tensor]
 
 
 def stateless(program: Program, node: Node, device: torch.device) -> Stateless:
-    """Return ``node`` as a function of values ``(steps, batch, *shape)``; steps is T, or 1 where time does not matter."""
+    """Return ``node`` as a function of values ``(steps, batch, *shape)``; steps is T, or 1 for a constant value."""
     dtype = float_dtype(float_bound(program, node))
     if dtype is None:
         raise BackendError(f"node '{node.name}' ({node.kind}) was built without being checked; call compile()")
@@ -48,7 +48,7 @@ def _conv(node: Conv2d, dtype: torch.dtype, device: torch.device) -> Stateless:
     def convolve(xs: Sequence[Tensor]) -> Tensor:
         x = _folded(xs[0].to(dtype))
         out = F.conv2d(x, codes, bias, node.stride, node.padding, node.dilation, node.groups)
-        return out.unflatten(0, xs[0].shape[:2])
+        return _unfolded(out, xs[0])
 
     return convolve
 
@@ -60,7 +60,7 @@ def _pool(node: Pool, dtype: torch.dtype) -> Stateless:
             out = F.max_pool2d(x, node.kernel, node.stride, node.padding)
         else:
             out = F.avg_pool2d(x, node.kernel, node.stride, node.padding, divisor_override=1)
-        return out.unflatten(0, xs[0].shape[:2])
+        return _unfolded(out, xs[0])
 
     return pool
 
@@ -68,6 +68,11 @@ def _pool(node: Pool, dtype: torch.dtype) -> Stateless:
 def _folded(x: Tensor) -> Tensor:
     """Fold the timesteps into the batch, channels innermost."""
     return x.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def _unfolded(out: Tensor, x: Tensor) -> Tensor:
+    """Give ``out`` the timesteps and the batch of ``x`` again; no copy."""
+    return out.reshape(*x.shape[:2], *out.shape[1:])
 
 
 def _aligned(xs: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:

@@ -73,12 +73,12 @@ class Tallies:
         tally = self._of[node.name]
         shape = self._program.shapes[self._sources[node.name]]
         silent = weighted_counts(self._program, node, np.zeros((1, *shape), np.int64))
+        summed = tally.accumulates
         operations = tuple(
-            replace(o, count=tally.accumulates if o.name == "accumulate" else o.count * shows) for o in silent.operations
+            replace(o, count=summed if o.name == "accumulate" else o.count * shows) for o in silent.operations
         )
         traffic = tuple(
-            replace(m, bits=tally.accumulates * node.bits if m.what == "weights" else m.bits * shows)
-            for m in silent.traffic
+            replace(m, bits=summed * node.bits if m.what == "weights" else m.bits * shows) for m in silent.traffic
         )
         return replace(
             silent, operations=operations, traffic=traffic, inputs=silent.inputs * shows, active=tally.active

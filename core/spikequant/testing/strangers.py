@@ -1,0 +1,65 @@
+"""Nodes that no backend knows, to see whether it refuses them by name or runs them exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from spikequant.program import Dense, Input, IntArray, Lif, Node, Operation, Program, Readout, SpikingNode, chain
+
+
+@dataclass(frozen=True, eq=False)
+class Stranger(Node):
+    """An operator of a kind outside the semantics."""
+
+    kind: ClassVar[str] = "stranger"
+
+
+@dataclass(frozen=True, eq=False)
+class Toggle(SpikingNode):
+    """A neuron plugin's kind: its potential flips sign at every timestep and fires when positive."""
+
+    kind: ClassVar[str] = "toggle"
+
+    @property
+    def potential_limits(self) -> tuple[int, int]:
+        """Symmetric."""
+        top = (1 << (self.u_bits - 1)) - 1
+        return -top, top
+
+    def step(self, x: IntArray, u: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """U = clamp(X - U); S = [U > 0]."""
+        h = x - u
+        stored = np.clip(h, *self.potential_limits)
+        return (stored > 0).astype(np.int64), stored, (stored != h).astype(np.int64)
+
+    def operations(self, x_bits: int) -> tuple[Operation, ...]:
+        """One add, one compare, one register write."""
+        return Operation("add", x_bits), Operation("compare", x_bits), Operation("register", self.u_bits)
+
+
+@dataclass(frozen=True, eq=False)
+class LateLif(Lif):
+    """A neuron plugin's kind made from ``lif``: it fires only strictly above theta."""
+
+    kind: ClassVar[str] = "late_lif"
+
+    def step(self, x: IntArray, u: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Like ``lif`` with its input lowered by one."""
+        return super().step(x - 1, u)
+
+
+def with_neuron(node: SpikingNode) -> Program:
+    """Return a small program around ``node``, named in it as it is."""
+    codes = np.array([[2, -1, 3], [1, 1, -2]])
+    nodes = [Input("input", (3,), bits=1), Dense("fc", codes, bits=4), node]
+    return chain([*nodes, Dense("out", np.array([[1, -2]]), bits=4), Readout("readout")], timesteps=4)
+
+
+def with_stranger() -> Program:
+    """Return a program with an operator of a kind that nobody knows, named ``odd``."""
+    codes = np.array([[2, -1, 3], [1, 1, -2]])
+    nodes = [Input("input", (3,), bits=1), Dense("fc", codes, bits=4), Stranger("odd"), Lif("lif", theta=np.array(2))]
+    return chain(nodes, timesteps=4)
