@@ -1,0 +1,138 @@
+"""Build the core as a shared library, once per content: sources, tools, flags and parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock
+
+from spikequant.errors import BackendError
+from spikequant_mint_rtl.toolchain import Toolchain, find_toolchain, run_tool
+
+_Maker = Callable[[Path], Path]
+PACKAGE = Path(__file__).parent
+RTL = PACKAGE / "rtl"
+HARNESS = PACKAGE / "harness.cpp"
+TOP = "mint_core"
+COMPILE_FLAGS = ("-O1", "-fPIC", "-std=c++17", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0")
+VERILATE_FLAGS = ("--cc", "--make", "json", "-O3", "--quiet", "--top-module", TOP, "--prefix", f"V{TOP}")
+
+
+@dataclass(frozen=True)
+class CoreConfig:
+    """Parameters of one build of the core.
+
+    Attributes:
+        weight_bits: 2, 4 or 8.
+        potential_bits: Width of the stored U, 2..16.
+        acc_bits: Accumulator width, 16, 24 or 32 (rounded up so that few builds exist).
+        weight_depth_log2: Log2 of the weight memory's depth in rows of 128 weights.
+        spike_depth_log2: Log2 of the spike memory's depth in words of 32 spikes.
+    """
+
+    weight_bits: int = 8
+    potential_bits: int = 8
+    acc_bits: int = 16
+    weight_depth_log2: int = 14
+    spike_depth_log2: int = 16
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The core's parameters as Verilator options."""
+        names = ("WeightBits", "PotentialBits", "AccBits", "WeightDepthLog2", "SpikeDepthLog2")
+        return tuple(f"-G{name}={value}" for name, value in zip(names, astuple(self), strict=True))
+
+
+def sources(folder: Path = RTL) -> tuple[Path, ...]:
+    """Return the core's SystemVerilog files, the package first."""
+    files = sorted(folder.glob("mint_*.sv"))
+    return tuple(sorted(files, key=lambda path: path.name != "mint_pkg.sv"))
+
+
+def default_cache() -> Path:
+    """Return the folder in which built cores are kept."""
+    return Path(platformdirs.user_cache_dir("spikequant")) / "mint_rtl"
+
+
+def built_core(config: CoreConfig, cache: Path | None = None, rtl: Path = RTL) -> Path:
+    """Return the shared library of a core, building it when this content was never built here.
+
+    The library appears under its final name whole or not at all; a second process that wants the
+    same one waits for the first. What a killed build left is removed by the next one.
+
+    Args:
+        config: Parameters of the core.
+        cache: Where libraries are kept; default :func:`default_cache`.
+        rtl: Folder of the SystemVerilog files.
+
+    Raises:
+        BackendError: A tool is missing or failed, or the cache cannot be written.
+    """
+    tools = find_toolchain()
+    folder = default_cache() if cache is None else cache
+    content = b"".join(path.name.encode() + path.read_bytes() for path in (*sources(rtl), HARNESS))
+    flags = (*COMPILE_FLAGS, *VERILATE_FLAGS, *config.parameters)
+    key = _key(tools, content, flags)
+    target = folder / f"core-{key}.so"
+    if not target.exists():
+        _make_once(folder, target, lambda scratch: _build(tools, config, rtl, folder, scratch))
+    return target
+
+
+def _key(tools: Toolchain, content: bytes, flags: Sequence[str]) -> str:
+    return hashlib.sha256(b"\0".join([content, tools.identity.encode(), *map(str.encode, flags)])).hexdigest()[:32]
+
+
+def _make_once(folder: Path, target: Path, make: _Maker) -> None:
+    """Make ``target`` in a scratch folder and rename it into place, one process at a time."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{target.name}.lock"):
+            if target.exists():
+                return
+            for left in folder.glob(f"building-{target.stem}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=f"building-{target.stem}-") as scratch:
+                make(Path(scratch)).replace(target)
+    except OSError as error:
+        raise BackendError(
+            f"the build cache {folder} cannot be used: {error}; free space or set XDG_CACHE_HOME"
+        ) from error
+
+
+def _build(tools: Toolchain, config: CoreConfig, rtl: Path, cache: Path, scratch: Path) -> Path:
+    environment = {**os.environ, "VERILATOR_ROOT": str(tools.root)}
+    run_tool([tools.verilator, *VERILATE_FLAGS, *config.parameters, "--Mdir", scratch, *sources(rtl)], environment)
+    listed = json.loads((scratch / f"V{TOP}.json").read_text())["sources"]
+    generated = [Path(path) for group in ("classes_fast", "classes_slow", "support_slow") for path in listed[group]]
+    runtime = [_runtime_object(tools, Path(path), cache) for path in listed["global"]]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(lambda path: _object(tools, path, scratch), [*generated, HARNESS]))
+    library = scratch / "core.so"
+    run_tool([tools.compiler, "-shared", "-o", library, *objects, *runtime, "-pthread"])
+    return library
+
+
+def _object(tools: Toolchain, source: Path, folder: Path) -> Path:
+    include = tools.root / "include"
+    target = folder / f"{source.stem}.o"
+    paths = (f"-I{folder}", f"-I{include}", f"-I{include / 'vltstd'}")
+    run_tool([tools.compiler, *COMPILE_FLAGS, *paths, "-c", source, "-o", target])
+    return target
+
+
+def _runtime_object(tools: Toolchain, source: Path, cache: Path) -> Path:
+    """Verilator's own runtime is the same for every core, and takes longest: keep its objects too."""
+    target = cache / f"{source.stem}-{_key(tools, source.read_bytes(), COMPILE_FLAGS)}.o"
+    if not target.exists():
+        _make_once(cache, target, lambda scratch: _object(tools, source, scratch))
+    return target

@@ -1,0 +1,30 @@
+// Memory with one write port (a word of a row) and one read port (a whole row, one cycle later).
+// The last row read stays on rdata_o, so a row can serve as a register.
+module mint_ram #(
+  parameter int unsigned Width     = 32,
+  parameter int unsigned Words     = 1,
+  parameter int unsigned DepthLog2 = 4,
+  localparam int unsigned WordIdxWidth = (Words > 1) ? $clog2(Words) : 1
+) (
+  input  logic                         clk_i,
+  input  logic                         we_i,
+  input  logic [DepthLog2-1:0]         waddr_i,
+  input  logic [WordIdxWidth-1:0]      wword_i,
+  input  logic [Width-1:0]             wdata_i,
+  input  logic                         re_i,
+  input  logic [DepthLog2-1:0]         raddr_i,
+  output logic [Words-1:0][Width-1:0]  rdata_o
+);
+
+  logic [Words-1:0][Width-1:0] mem [1 << DepthLog2];
+
+  always_ff @(posedge clk_i) begin
+    if (we_i) begin
+      mem[waddr_i][wword_i] <= wdata_i;
+    end
+    if (re_i) begin
+      rdata_o <= mem[raddr_i];
+    end
+  end
+
+endmodule
