@@ -1,0 +1,112 @@
+"""Run the runner as one supervised process group that never hangs and leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from spikequant.errors import BackendError
+
+RUNNER = Path(__file__).with_name("runner")
+GRACE_SECONDS = 5.0
+LOG_LINES = 15
+
+
+def run_job_file(python: Path, job: Path, result: Path, timeout_s: float, runner: Path = RUNNER) -> None:
+    """Run one job in the isolated interpreter and wait for its result.
+
+    The runner gets a session of its own and a pipe on standard input, which it watches: when this process
+    dies, however it dies, the pipe closes and the runner ends its group. Whatever happens here, an
+    interrupt included, the group is ended before this function returns.
+
+    Args:
+        python: Interpreter that has Lava.
+        job: The job file.
+        result: Where the runner puts the result.
+        timeout_s: Seconds after which the run counts as hung.
+        runner: Folder that holds the package ``lava_job``.
+
+    Raises:
+        BackendError: The run failed, was killed, or timed out; the last lines of its log are quoted.
+    """
+    log = result.with_suffix(".log")
+    started = time.monotonic()
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [str(python), "-s", "-m", "lava_job", str(job), str(result)],
+            cwd=runner,
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        code: int | None = process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        code = None
+    finally:
+        end_group(process)
+    if code == 0 and result.exists():
+        return
+    seconds = time.monotonic() - started
+    story = f"exceeded {timeout_s:.0f} s" if code is None else f"ended with {_ending(code)} after {seconds:.1f} s"
+    raise BackendError(f"the Lava run {story}; the end of its log:\n{_last_lines(log)}")
+
+
+def clean_environment() -> dict[str, str]:
+    """Return our environment without what would change the isolated interpreter."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return {**kept, "OPENBLAS_NUM_THREADS": "1"}
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End every process of the group that ``process`` leads: SIGTERM, some seconds, then SIGKILL.
+
+    SIGTERM comes first because Python's resource tracker ignores it and so removes the shared memory.
+    """
+    if process.stdin is not None:
+        process.stdin.close()
+    for sent, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
+        if _gone(process, 0.0):
+            break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sent)
+        if _gone(process, seconds):
+            break
+    process.wait()
+
+
+def _gone(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether no process of the group runs any more, waiting up to ``seconds`` for that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        process.poll()
+        if not _alive(process.pid):
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.01)
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # macOS says so of a group of zombies
+        return False
+    return True
+
+
+def _ending(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _last_lines(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+    return "\n".join(f"  {line}" for line in lines) if lines else "  (empty)"
