@@ -62,14 +62,14 @@ class Trace:
     def load(cls, path: str | os.PathLike[str]) -> Trace:
         """Read what :meth:`save` wrote."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 counts = Counts.from_json(json.loads(str(archive["counts"])))
                 groups: dict[str, dict[str, NDArray[Any]]] = {"spikes": {}, "potential": {}, "output": {}}
                 for key in archive.files:
                     group, _, name = key.partition("/")
                     if name:
                         groups[group][name] = archive[key]
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, LookupError, TypeError, AttributeError, ValueError, zipfile.BadZipFile) as error:
             raise UsageError(f"{path} is not a trace: {error}; write one with 'spikequant run --trace'") from error
         return cls(groups["spikes"], groups["potential"], groups["output"], counts)
 
