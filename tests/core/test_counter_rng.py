@@ -88,7 +88,7 @@ def test_neighbours_are_uncorrelated():
 
 
 def test_a_negative_draw_is_refused():
-    with pytest.raises(UsageError, match="^random key for 'w' has draw -1 and first 0; both must be at least 0$"):
+    with pytest.raises(UsageError, match=r"^random key for 'w' has draw -1 and first 0; both must be at least 0$"):
         RandomKey(0, "w", -1)
 
 

@@ -54,7 +54,7 @@ def test_the_range_of_a_q_format_is_its_codes_times_its_step(fmt):
     assert fmt.range == (-(2.0**fmt.int_bits) if fmt.signed else 0.0, 2.0**fmt.int_bits - 2.0**-fmt.frac_bits)
 
 
-@pytest.mark.parametrize("text", ["", "q1.6", "Q1", "Q1.", "Q-1.6", "Q01.6", "Q1.6 ", "INT", "int4", "FP16", "Q١.6"])
+@pytest.mark.parametrize("text", ["", "q1.6", "Q1", "Q1.", "Q-1.6", "Q01.6", "Q1.6 ", "INT", "int4", "Q\u0661.6"])
 def test_other_text_is_refused_with_examples(text):
     message = f"format {text!r} is not known; write it like Q1.6, UQ1.6, INT4 or FP32"
     with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
@@ -72,7 +72,7 @@ def test_a_q_format_too_wide_for_float64_is_refused():
 
 @pytest.mark.parametrize("bits", [(-1, 8, True), (3, -1, True), (0, 0, False)])
 def test_negative_or_no_bits_are_refused(bits):
-    with pytest.raises(UsageError, match="neither may be negative and the width must be 1 to 53$"):
+    with pytest.raises(UsageError, match=r"neither may be negative and the width must be 1 to 53$"):
         QFormat(*bits)
 
 

@@ -182,12 +182,12 @@ def test_wrong_arguments_are_refused(arguments, message):
 
 
 def test_a_program_that_keeps_nothing_is_refused():
-    with pytest.raises(UsageError, match="^the program has neither weights nor state, so it takes no memory"):
+    with pytest.raises(UsageError, match=r"^the program has neither weights nor state, so it takes no memory"):
         program_memory(chain([Input("input", (1, 2, 2)), Flatten("f")], 1))
 
 
 def test_a_group_without_parameters_is_refused():
-    with pytest.raises(UsageError, match="^group 'v' counts no parameter; every parameter group must hold at least"):
+    with pytest.raises(UsageError, match=r"^group 'v' counts no parameter; every parameter group must hold at least"):
         qspinn_memory([ParameterGroup("v", 0, FP32)])
-    with pytest.raises(UsageError, match="^no group was given; every parameter group must hold at least one$"):
+    with pytest.raises(UsageError, match=r"^no group was given; every parameter group must hold at least one$"):
         qspinn_memory([])
