@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from spikequant.backend import Backend
-from spikequant.hookspecs import hookimpl
+from spikequant import Backend, hookimpl
 from spikequant_mint_rtl.backend import MintRtlBackend
 
 

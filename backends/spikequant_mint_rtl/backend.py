@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spikequant.backend import Availability, Backend, Executable
 from spikequant.program import Conv2d, Dense, Flatten, Input, Lif, Node, Program, Readout
-from spikequant_mint_rtl.builder import built_core
+from spikequant_mint_rtl.builder import built_cores
 from spikequant_mint_rtl.executable import MintRtlExecutable
 from spikequant_mint_rtl.layer import layers_of
 from spikequant_mint_rtl.limits import refusal
@@ -47,5 +47,6 @@ class MintRtlBackend(Backend):
             BackendError: Verilator or g++ is missing, or failed.
         """
         configs = core_configs(program, layers_of(program))
-        libraries = {config: built_core(config, self.cache) for config in dict.fromkeys(configs.values())}
+        distinct = list(dict.fromkeys(configs.values()))
+        libraries = dict(zip(distinct, built_cores(distinct, self.cache), strict=True))
         return MintRtlExecutable(program, configs, libraries, zero_skip=self.zero_skip)
