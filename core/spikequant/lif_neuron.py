@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spikequant.gradients import spike, straight_through
 from spikequant.neuron import Neuron, Variable
-from spikequant.program import Leak, Lif, Reset, Shape
+from spikequant.program import Leak, Lif, Reset, Shape, SpikingNode
 from spikequant.program.nodes import LeakOrder, OverflowRule
 
 THETA_LIMIT = (1 << 23) - 1
@@ -86,7 +86,7 @@ class LifNeuron(Neuron):
         kept = self._after_spike(h, s.detach(), theta, torch.full_like(theta, float(self.reset.value)))
         return s, self._overflowed(kept if on_read else self._leaked(kept))
 
-    def lower(self, name: str, lsb: Tensor, shape: Shape) -> Lif:
+    def lower(self, name: str, lsb: Tensor, shape: Shape) -> SpikingNode:
         """Return the ``lif`` node with this neuron's rules."""
         theta = integer_threshold(self.v_th, lsb, strict=self.strict)
         return Lif(

@@ -6,6 +6,7 @@ from pathlib import Path
 from spikequant import Neuron, Quantizer, hookimpl
 from spikequant_mint.mint_lif import MintLif
 from spikequant_mint.quantizers import Mint, VanillaUq
+from spikequant_mint.uq_lif import UqLif
 
 
 @hookimpl
@@ -16,8 +17,8 @@ def spikequant_quantizers() -> list[type[Quantizer]]:
 
 @hookimpl
 def spikequant_neurons() -> list[type[Neuron]]:
-    """Offer MINT's neuron."""
-    return [MintLif]
+    """Offer MINT's neuron and the baseline's."""
+    return [MintLif, UqLif]
 
 
 @hookimpl
