@@ -360,7 +360,10 @@ def test_an_ann_does_every_multiply_accumulate_once():
 def test_a_dense_program_of_one_step_accumulates_as_often_as_its_ann():
     program = chain([Input("input", (4,), bits=1), Dense("fc", np.ones((3, 4), int), bits=4), Lif("lif")], timesteps=1)
     ran = run_oracle(program, np.ones((1, 4), int)).counts
-    assert ran.nodes["fc"].operations[0].count == ann_counterpart(program).counts.nodes["fc"].operations[0].count == 12
+    multiply, accumulate = ann_counterpart(program).counts.nodes["fc"].operations
+    assert ran.nodes["fc"].operations[0].count == multiply.count == accumulate.count == 12
+    # Four products of 4 + 4 bits sum up without loss in two bits more.
+    assert accumulate.bits == 10
 
 
 def test_a_program_without_weights_has_no_ann():

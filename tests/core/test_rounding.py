@@ -125,6 +125,29 @@ def test_stochastic_rounding_does_not_depend_on_the_memory_layout():
     assert torch.equal(to_codes(x.to(memory_format=torch.channels_last), QFormat(2, 3), "SR", key=KEY).codes, plain)
 
 
+@pytest.mark.parametrize("as_array", [np.asarray, torch.from_numpy])
+def test_just_below_zero_the_rest_is_not_rounded_before_it_meets_the_random_number(as_array):
+    # Between -1/4 and 0 floats are finer than 1 + x can be: the rest of x must be compared without forming it.
+    chance = uniforms(KEY, np.arange(1000))
+    near = chance > 0.75
+    at, above = np.where(near, chance - 1, 0.0), np.where(near, np.nextafter(chance - 1, 0), 0.0)
+    assert np.array_equal(1 + above, 1 + at)
+    assert near.sum() > 100
+    assert to_codes(as_array(at), QFormat(1, 0), "SR", key=KEY).codes.tolist() == np.where(near, -1, 0).tolist()
+    assert not np.asarray(to_codes(as_array(above), QFormat(1, 0), "SR", key=KEY).codes).any()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("rounding", list(Rounding))
+def test_a_gpu_gives_the_codes_of_numpy(rounding):
+    x = np.random.default_rng(0).normal(size=(100, 1000))
+    for fmt, lsb in ((QFormat(1, 6), None), (IntFormat(4), 0.3)):
+        codes, overflows = to_codes(torch.from_numpy(x).cuda(), fmt, rounding, key=KEY, lsb=lsb)
+        expected = to_codes(x, fmt, rounding, key=KEY, lsb=lsb)
+        assert np.array_equal(codes.cpu().numpy(), expected.codes)
+        assert overflows == expected.overflows
+
+
 def test_another_draw_rounds_otherwise():
     x = np.full(100, 0.5)
     one = to_codes(x, QFormat(2, 0), "SR", key=RandomKey(0, "w", 0)).codes
@@ -144,10 +167,11 @@ def test_integer_codes_are_nearest_multiples_of_the_lsb_and_symmetric(xs, bits, 
     assert to_codes(torch.tensor(xs, dtype=torch.float64), fmt, lsb=lsb).codes.tolist() == expected
 
 
-def test_a_python_lsb_is_not_rounded_to_float32():
-    # 0.3 / 0.1 is just below 3 in float64 and above it with a float32 lsb of 0.1.
-    assert to_codes(torch.tensor([0.3], dtype=torch.float64), IntFormat(4), "TR", lsb=0.1).codes.tolist() == [2]
-    assert to_codes(np.array([0.3]), IntFormat(4), "TR", lsb=0.1).codes.tolist() == [2]
+@pytest.mark.parametrize("make", [np.array, torch.tensor])
+def test_a_python_lsb_is_not_rounded_to_float32(make):
+    # float32 holds 0.7 as 0.69999999, of which 2.1 - 1e-9 holds three.
+    x = make([2.1 - 1e-9], dtype=np.float64 if make is np.array else torch.float64)
+    assert to_codes(x, IntFormat(4), "TR", lsb=0.7).codes.tolist() == [2]
 
 
 def test_each_channel_has_its_lsb():
