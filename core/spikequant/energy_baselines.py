@@ -58,7 +58,8 @@ def uq_counterpart(counts: Counts, gating: Gating = "once_per_step", lanes: int 
         lanes: Processing elements; only ``every_cycle`` uses it.
 
     Raises:
-        UsageError: ``gating`` is no such word, ``lanes`` is below 1, or there is no neuron update in the counts.
+        UsageError: ``gating`` is no such word, ``lanes`` is below 1, there is no neuron update in the counts,
+            or the updates multiply at 32 bits already.
     """
     if gating not in get_args(Gating):
         raise UsageError(f"gating is {gating!r}; it must be one of {', '.join(get_args(Gating))}")
@@ -66,6 +67,11 @@ def uq_counterpart(counts: Counts, gating: Gating = "once_per_step", lanes: int 
         raise UsageError(f"lanes is {lanes}; it must be at least 1")
     if not any(_is_neuron(node) for node in counts.nodes.values()):
         raise UsageError(f"the counts of '{counts.backend}' hold no neuron update, so there is nothing to scale")
+    if _scales(counts):
+        raise UsageError(
+            f"neuron updates in the counts of '{counts.backend}' multiply at {UQ_BITS} bits already, so the run is vanilla"
+            " UQ itself; bill it with energy_of()"
+        )
     once = gating == "once_per_step"
     nodes = {name: _at_32_bits(node, once) if _is_neuron(node) else node for name, node in counts.nodes.items()}
     words = "multiplier used once per output and timestep, isolated otherwise"
@@ -79,6 +85,12 @@ def uq_counterpart(counts: Counts, gating: Gating = "once_per_step", lanes: int 
 
 def _is_neuron(node: NodeCounts) -> bool:
     return node.steps > 0 and node.kind != "readout"
+
+
+def _scales(counts: Counts) -> bool:
+    """Whether the run itself scales by a multiplier, as a vanilla UQ model does."""
+    updates = [operation for node in counts.nodes.values() if _is_neuron(node) for operation in node.operations]
+    return any(operation.name == "multiply" and operation.bits >= UQ_BITS for operation in updates)
 
 
 def _at_32_bits(node: NodeCounts, multiply: bool) -> NodeCounts:
@@ -180,16 +192,18 @@ def energy_comparison(
     Args:
         counts: The run.
         table: Energies.
-        program: The program that ran; without it there is no ANN to compare with.
+        program: The program that ran; without it there is no ANN to compare with. A program that is
+            vanilla UQ itself is compared with the ANN only.
         lanes: Processing elements, for UQ's multipliers.
 
     Raises:
         UsageError: As :func:`spikequant.energy.energy_of` and :func:`uq_counterpart` do.
     """
     reports = {title: energy_of(counts, table, accounting=way) for title, way in _TITLES.items()}
-    once, burning = (uq_counterpart(counts, gating, lanes) for gating in get_args(Gating))
-    reports["vanilla UQ, multiplier once per step, computation"] = once.energy(table)
-    reports["vanilla UQ, multiplier every cycle, computation"] = burning.energy(table)
+    if not _scales(counts):
+        once, burning = (uq_counterpart(counts, gating, lanes) for gating in get_args(Gating))
+        reports["vanilla UQ, multiplier once per step, computation"] = once.energy(table)
+        reports["vanilla UQ, multiplier every cycle, computation"] = burning.energy(table)
     if program is not None:
         ann = ann_counterpart(program)
         reports["ANN, computation"] = ann.energy(table)

@@ -334,6 +334,17 @@ def test_uq_refuses_what_it_cannot_count(options, message):
         uq_counterpart(counts(fc=layer()), **options)
 
 
+def test_a_run_that_is_vanilla_uq_itself_is_not_scaled_twice():
+    scaled = counts(lif=NodeCounts("scaled_lif", (Operation("multiply", 32, 10), Operation("add", 32, 10)), steps=10))
+    message = (
+        "neuron updates in the counts of 'hand' multiply at 32 bits already, so the run is vanilla UQ itself;"
+        " bill it with energy_of()"
+    )
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        uq_counterpart(scaled)
+    assert not any("UQ" in title for title in energy_comparison(scaled, SATA).reports)
+
+
 def small():
     rng = np.random.default_rng(0)
     nodes = [
