@@ -69,8 +69,8 @@ def uq_counterpart(counts: Counts, gating: Gating = "once_per_step", lanes: int 
         raise UsageError(f"the counts of '{counts.backend}' hold no neuron update, so there is nothing to scale")
     if _scales(counts):
         raise UsageError(
-            f"neuron updates in the counts of '{counts.backend}' multiply at {UQ_BITS} bits already, so the run is vanilla"
-            " UQ itself; bill it with energy_of()"
+            f"neuron updates in the counts of '{counts.backend}' multiply at {UQ_BITS} bits already, so the run"
+            " is vanilla UQ itself; bill it with energy_of()"
         )
     once = gating == "once_per_step"
     nodes = {name: _at_32_bits(node, once) if _is_neuron(node) else node for name, node in counts.nodes.items()}
