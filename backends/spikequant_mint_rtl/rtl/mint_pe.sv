@@ -5,6 +5,7 @@
 //              U = clamp(K, -(2**(n-1) - 1), 2**(n-1) - 1)
 // With leak_on_store H = acc + U, and the leak acts on K before the clamp.
 // Source: MINT, Algorithm 1 (Eqs. 6 and 9); symmetric range of Eq. 10.
+// AccBits must exceed the largest leak shift (15): toward zero, a shift by the whole width is not exact.
 module mint_pe #(
   parameter int unsigned WeightBits    = 8,
   parameter int unsigned PotentialBits = 8,

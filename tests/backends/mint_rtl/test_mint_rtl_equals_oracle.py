@@ -1,0 +1,142 @@
+"""Every spike, stored potential and readout of the simulated accelerator is the oracle's."""
+
+import numpy as np
+import pytest
+
+from spikequant.oracle import run_oracle
+from spikequant.program import Conv2d, Dense, Flatten, Input, Leak, Lif, Readout, Reset, chain
+from spikequant.testing import backend_checks
+from spikequant.verify import compare
+from spikequant_mint_rtl.backend import MintRtlBackend
+
+BACKENDS = {skip: MintRtlBackend(zero_skip=skip) for skip in (True, False)}
+pytestmark = pytest.mark.skipif(
+    not BACKENDS[True].availability().ready, reason=f"mint_rtl: {BACKENDS[True].availability().detail}"
+)
+
+
+@backend_checks(MintRtlBackend())
+def test_contract(backend, check):
+    check(backend)
+
+
+def assert_identical(program, inputs):
+    expected = run_oracle(program, inputs)
+    for skip, backend in BACKENDS.items():
+        with backend.compile(program) as executable:
+            verdict = compare(expected, executable.run(inputs), [node.name for node in program.order])
+        assert verdict.identical, f"zero_skip={skip}: {verdict}\n{program}"
+    return expected
+
+
+def random_lif(rng, name, outputs, width):
+    top = 1 << (width + 2)
+    theta = rng.integers(-top // 4, top, rng.choice([1, outputs]))
+    return Lif(
+        name,
+        u_bits=width,
+        theta=theta[0] if theta.size == 1 else theta,
+        leak=Leak()
+        if rng.random() < 0.2
+        else Leak.by_shift(int(rng.integers(4)), rng.choice(["floor", "toward_zero"])),
+        order=rng.choice(["leak_on_read", "leak_on_store"]),
+        reset=Reset(rng.choice(["zero", "subtract"])),
+        bias=rng.integers(-top // 8, top // 8, outputs) if rng.random() < 0.4 else None,
+    )
+
+
+def random_codes(rng, width, *shape):
+    top = (1 << (width - 1)) - 1
+    return np.clip(np.round(rng.normal(0, max(top / 3, 0.8), shape)), -top - 1, top).astype(np.int64)
+
+
+def random_bias(rng, outputs):
+    return rng.integers(-40, 40, outputs) if rng.random() < 0.5 else None
+
+
+def random_input(rng, shape):
+    bits = int(rng.choice([1, 1, 3, 8]))
+    return Input("x", shape, bits=bits, coding=rng.choice(["direct", "per_step"]))
+
+
+def random_values(rng, program, batch):
+    node = program.input
+    lead = (batch,) if node.coding == "direct" else (program.timesteps, batch)
+    values = rng.integers(0, 1 << node.bits, (*lead, *node.shape))
+    return values * (rng.random(values.shape) < rng.choice([0.1, 0.5, 1.0]))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_fully_connected_network(seed):
+    rng = np.random.default_rng(seed)
+    width = (2, 4, 8)[seed % 3]
+    inputs, hidden, classes = rng.integers(1, 90), rng.choice([1, 31, 128, 129, 300]), rng.integers(1, 140)
+    program = chain(
+        [
+            random_input(rng, (int(inputs),)),
+            Dense("fc1", random_codes(rng, width, hidden, inputs), random_bias(rng, hidden), bits=width),
+            random_lif(rng, "lif1", int(hidden), width),
+            Dense("fc2", random_codes(rng, width, classes, hidden), random_bias(rng, classes), bits=width),
+            Readout("out"),
+        ],
+        timesteps=int(rng.integers(1, 7)),
+    )
+    assert_identical(program, random_values(rng, program, 3))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_convolutional_network(seed):
+    rng = np.random.default_rng(1000 + seed)
+    width = (2, 4, 8)[seed % 3]
+    channels, hidden = int(rng.choice([1, 2, 33])), int(rng.choice([1, 32, 40, 130]))
+    kernel = rng.integers(1, 4, 2)
+    conv = Conv2d(
+        "conv",
+        random_codes(rng, width, hidden, channels, *kernel),
+        random_bias(rng, hidden),
+        bits=width,
+        stride=tuple(int(s) for s in rng.integers(1, 3, 2)),
+        padding=tuple(int(p) for p in rng.integers(0, 4, 2)),
+    )
+    image = random_input(rng, (channels, *(int(size) for size in kernel + rng.integers(0, 4, 2))))
+    nodes = [image, conv, random_lif(rng, "lif1", hidden, width), Flatten("flat")]
+    features = int(np.prod(chain(nodes, 1).shapes["flat"]))
+    dense = Dense("fc", random_codes(rng, width, 10, features), random_bias(rng, 10), bits=width)
+    program = chain([*nodes, dense, random_lif(rng, "lif2", 10, width)], timesteps=int(rng.integers(1, 5)))
+    assert_identical(program, random_values(rng, program, 2))
+
+
+@pytest.mark.parametrize("theta", [7, 6, 8, 0, -3])
+def test_threshold_is_reached_at_equality(theta):
+    program = chain([Input("x", (1,), bits=4), Dense("fc", np.array([[1]])), Lif("lif", theta=np.array(theta))], 1)
+    spikes = assert_identical(program, np.array([[7]])).spikes["lif"]
+    assert spikes.ravel().tolist() == [int(theta <= 7)]
+
+
+def test_weights_and_potentials_may_differ_in_width_between_layers():
+    rng = np.random.default_rng(5)
+    program = chain(
+        [
+            Input("x", (20,), bits=8),
+            Dense("fc1", random_codes(rng, 8, 30, 20), bits=8),
+            Lif("lif1", theta=np.array(900), u_bits=8),
+            Dense("fc2", random_codes(rng, 2, 40, 30), bits=2),
+            Lif("lif2", theta=np.array(2), u_bits=4),
+        ],
+        timesteps=5,
+    )
+    assert_identical(program, rng.integers(0, 256, (4, 20)))
+
+
+def test_extreme_sums_fill_the_accumulator():
+    codes = np.stack([np.full(300, 127), np.full(300, -128)])
+    program = chain(
+        [
+            Input("x", (300,), bits=8),
+            Dense("fc", codes, np.array([1 << 20, -(1 << 20)])),
+            Lif("lif", theta=np.array(5)),
+        ],
+        timesteps=3,
+    )
+    expected = assert_identical(program, np.full((1, 300), 255))
+    assert expected.potentials["lif"].ravel().tolist() == [0, -127] * 3
