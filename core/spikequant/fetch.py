@@ -12,7 +12,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import TypeAlias
 
-import pooch  # type: ignore[import-untyped]
+import pooch
 from filelock import FileLock
 
 from spikequant.dataset import Dataset, RemoteFile

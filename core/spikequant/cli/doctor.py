@@ -95,7 +95,7 @@ def _attempt(what: str, lost: str, remedy: str, look: Callable[[], str]) -> Find
     try:
         return Finding(what, True, look())
     except DataError as error:
-        return Finding(what, False, "not found" if "not found" in str(error) else "missing or damaged", lost, remedy)
+        return Finding(what, False, "not found" if "is missing" in str(error) else str(error), lost, remedy)
     except SpikequantError as error:
         return Finding(what, False, str(error), lost, remedy)
 

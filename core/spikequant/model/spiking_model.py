@@ -166,7 +166,7 @@ class SpikingModel(nn.Module):
 
 def as_input(x: NDArray[np.integer], device: torch.device | str = "cpu") -> Tensor:
     """Return integers from a data set as the float tensor that a model takes."""
-    return torch.from_numpy(np.ascontiguousarray(x)).to(device).float()
+    return torch.tensor(x, dtype=torch.float32, device=device)
 
 
 def _reshaped(layer: Layer, x: Tensor) -> Tensor:

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The main job from end to end, on real data that comes with a dependency: train a W4U4 network on the
+# 1,797 handwritten digits, export it, and prove that every backend computes what was trained.
+set -euo pipefail
+run="${1:-runs/demo}"
+lava_samples=20
+rtl_samples=20
+
+say() { printf '\n== %s\n' "$*"; }
+do_it() { printf '$ spikequant %s\n' "$*"; spikequant "$@"; }
+
+say "Train: floats first, then integers (W4U4, MINT), on digits"
+if [ -f "$run/result.json" ]; then
+  printf 'the run in %s is complete already; remove the folder to train again\n' "$run"
+elif [ -f "$run/recipe.toml" ]; then
+  do_it train --resume --out "$run"
+else
+  do_it train digits-w4u4 --out "$run"
+fi
+
+say "Export: NIR with the quantization profile"
+do_it export "$run"
+
+say "Verify: every spike and every stored potential of every timestep, with =="
+do_it verify "$run/model.nir" --trained "$run"
+do_it verify "$run/model.nir" --backend reference
+do_it verify "$run/model.nir" --backend torch
+do_it verify "$run/model.nir" --backend lava --samples "$lava_samples"
+do_it verify "$run/model.nir" --backend mint_rtl --samples "$rtl_samples"
+
+say "Accuracy: as trained (the run's own figures), then integer on each backend"
+do_it train --resume --out "$run"
+do_it run "$run/model.nir" --backend reference
+do_it run "$run/model.nir" --backend torch
+do_it run "$run/model.nir" --backend lava --samples "$lava_samples"
+do_it run "$run/model.nir" --backend mint_rtl --samples "$rtl_samples" --counts "$run/rtl-counts.json"
+
+say "Memory against FP32"
+do_it memory "$run/model.nir"
+
+say "Energy: MINT against vanilla UQ, from the cycles and operations that the RTL counted"
+do_it energy "$run/model.nir" --counts "$run/rtl-counts.json"
