@@ -35,7 +35,7 @@ def random_lif(rng, name, outputs, width):
     return Lif(
         name,
         u_bits=width,
-        theta=theta[0] if theta.size == 1 else theta,
+        theta=theta.reshape(()) if theta.size == 1 else theta,
         leak=Leak()
         if rng.random() < 0.2
         else Leak.by_shift(int(rng.integers(4)), rng.choice(["floor", "toward_zero"])),
