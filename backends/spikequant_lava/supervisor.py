@@ -14,6 +14,7 @@ from spikequant.errors import BackendError
 RUNNER = Path(__file__).with_name("runner")
 GRACE_SECONDS = 5.0
 LOG_LINES = 15
+QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"  # it says so when it removes shared memory
 
 
 def run_job_file(python: Path, job: Path, result: Path, timeout_s: float, runner: Path = RUNNER) -> None:
@@ -37,7 +38,7 @@ def run_job_file(python: Path, job: Path, result: Path, timeout_s: float, runner
     started = time.monotonic()
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [str(python), "-s", "-m", "lava_job", str(job), str(result)],
+            [str(python), "-s", "-W", QUIET, "-m", "lava_job", str(job), str(result)],
             cwd=runner,
             env=clean_environment(),
             stdin=subprocess.PIPE,
@@ -94,13 +95,23 @@ def _gone(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def _alive(group: int) -> bool:
+    """Whether a process of ``group`` runs; a dead one that nobody has waited for yet does not count."""
     try:
         os.killpg(group, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # macOS refuses permission on a group of dead ones
         return False
-    except PermissionError:  # macOS says so of a group of zombies
-        return False
-    return True
+    stats = Path("/proc").glob("[0-9]*/stat")
+    states = [_state(stat) for stat in stats] if Path("/proc/self/stat").exists() else [("?", group)]
+    return any(member == group and state not in "ZX" for state, member in states)
+
+
+def _state(stat: Path) -> tuple[str, int]:
+    """State and process group in a ``/proc/PID/stat``; the name before them may hold anything but is in brackets."""
+    try:
+        fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return "X", 0
+    return fields[0], int(fields[2])
 
 
 def _ending(code: int) -> str:

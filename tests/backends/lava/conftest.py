@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from spikequant_lava import environment
 from spikequant_lava.selftest import check
 

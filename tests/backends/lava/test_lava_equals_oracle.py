@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from spikequant_lava.backend import LavaExecutable
 
 from spikequant.oracle import run_oracle
 from spikequant.program import (
@@ -21,6 +20,7 @@ from spikequant.program import (
     chain,
 )
 from spikequant.verify import compare
+from spikequant_lava.backend import LavaExecutable
 
 LEAKS = [
     Leak(),
@@ -67,7 +67,11 @@ def any_bias(rng, count):
 
 def any_input(rng, shape):
     return Input(
-        "x", shape, int(rng.choice([1, 8])), signed=bool(rng.integers(2)), coding=str(rng.choice(["direct", "per_step"]))
+        "x",
+        shape,
+        int(rng.choice([1, 8])),
+        signed=bool(rng.integers(2)),
+        coding=str(rng.choice(["direct", "per_step"])),
     )
 
 
@@ -155,7 +159,8 @@ def test_sums_that_lava_cannot_hold_are_carried_by_own_processes(lava_python):
     trace = check(chain(nodes, timesteps=3), lava_python, rng)
     notes = notes_of(trace)
     assert notes["conv"].startswith("own integer conv (inputs 0..16777215 exceed signed 24 bits)")
-    assert notes["fc"] == f"own integer dense (codes {nodes[4].codes.min()}..{nodes[4].codes.max()} exceed the signed 8 bits of Lava's Dense)"
+    reach = f"{nodes[4].codes.min()}..{nodes[4].codes.max()}"
+    assert notes["fc"] == f"own integer dense (codes {reach} exceed the signed 8 bits of Lava's Dense)"
 
 
 def test_many_channels_go_to_the_own_convolution(lava_python):

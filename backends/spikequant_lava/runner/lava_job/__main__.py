@@ -19,6 +19,7 @@ def main(job: str, result: str) -> None:
         run_job(Path(job), Path(result), supervision)
     except BaseException:  # the last line of defence: Lava's processes must not outlive this one
         traceback.print_exc()
+        supervision.report()
         sys.stderr.flush()
         os.killpg(os.getpgrp(), signal.SIGTERM)
 

@@ -36,6 +36,13 @@ class Supervision(threading.Thread):
         with self._lock:
             self._actors = []
 
+    def report(self) -> None:
+        """Print the tracebacks that Lava's processes sent home: Lava itself only counts them."""
+        with self._lock:
+            for actor in self._actors:
+                if actor.exception is not None:
+                    sys.stderr.write(actor.exception[1])
+
     def run(self) -> None:
         """Poll until the process ends."""
         while True:

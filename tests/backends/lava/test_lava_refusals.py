@@ -1,0 +1,78 @@
+"""What Lava cannot run is refused at compile time, by name; what is missing says how to get it."""
+
+import re
+
+import numpy as np
+import pytest
+
+from spikequant.errors import BackendError, RefusedError
+from spikequant.program import Add, Concat, Dense, Edge, Input, Lif, PoolOr, PoolSum, Program, chain
+from spikequant_lava.backend import LavaBackend
+
+KNOWN = "(lava runs conv2d, dense, flatten, input, lif, readout)"
+
+
+def refused(program):
+    with pytest.raises(RefusedError) as caught:
+        LavaBackend().compile(program)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("pool", [PoolOr("pool"), PoolSum("pool")])
+def test_pooling_is_refused(pool):
+    program = chain([Input("x", (1, 4, 4), 1), pool], timesteps=1)
+    assert refused(program) == (
+        f"backend 'lava' refuses the program: node 'pool': kind {pool.kind} is not supported {KNOWN}"
+    )
+
+
+@pytest.mark.parametrize("join", [Add("join"), Concat("join")])
+def test_joins_are_refused(join):
+    dense = [Dense(name, np.eye(2, dtype=int)) for name in "ab"]
+    edges = [Edge("x", "a"), Edge("x", "b"), Edge("a", "join"), Edge("b", "join")]
+    program = Program((Input("x", (2,)), *dense, join), tuple(edges), timesteps=1)
+    assert refused(program) == (
+        f"backend 'lava' refuses the program: node 'join': kind {join.kind} is not supported {KNOWN}"
+    )
+
+
+def test_a_delayed_edge_is_refused():
+    nodes = (Input("x", (2,)), Lif("lif"), Dense("fc", np.eye(2, dtype=int)), Lif("next"))
+    edges = (Edge("x", "lif"), Edge("lif", "fc", delayed=True), Edge("fc", "next"))
+    assert refused(Program(nodes, edges, timesteps=1)) == (
+        "backend 'lava' refuses the program: node 'fc': the edge lif -> fc is delayed; Lava runs feed-forward"
+        " programs only"
+    )
+
+
+def test_several_inputs_are_refused():
+    nodes = (Input("x", (2,)), Input("y", (2,)), Lif("a"), Lif("b"))
+    text = refused(Program(nodes, (Edge("x", "a"), Edge("y", "b")), timesteps=1))
+    assert text.startswith("backend 'lava' refuses the program: node 'x': it is one of 2 inputs; Lava runs")
+
+
+class Louder(Lif):
+    """A third party's neuron that inherits from lif and steps otherwise."""
+
+
+def test_a_subclass_of_a_known_node_is_refused():
+    program = chain([Input("x", (2,)), Louder("lif")], timesteps=1)
+    assert refused(program) == (
+        "backend 'lava' refuses the program: node 'lif': Louder redefines lif, and Lava would run the plain lif"
+    )
+
+
+def test_without_an_environment_the_backend_names_the_command_that_makes_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPIKEQUANT_LAVA_HOME", str(tmp_path))
+    program = chain([Input("x", (2,)), Lif("lif")], timesteps=1)
+    wanted = f"backend 'lava' is not ready: no Lava environment in {tmp_path}; run 'spikequant lava setup'"
+    with pytest.raises(BackendError, match=f"^{re.escape(wanted)}$"):
+        LavaBackend().compile(program)
+
+
+def test_with_an_environment_the_backend_is_ready_and_runs(lava_python):
+    state = LavaBackend().availability()
+    assert state.ready
+    assert state.detail.startswith("lava-nc 0.10.0 on Python 3.")
+    with LavaBackend().compile(chain([Input("x", (2,)), Lif("lif", theta=np.array(2))], timesteps=1)) as executable:
+        assert executable.run(np.array([[1, 2]])).spikes["lif"].tolist() == [[[0, 1]]]
