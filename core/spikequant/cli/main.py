@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -43,10 +44,14 @@ def program() -> None:
     """
 
 
-def main() -> None:
-    """Run the command line; errors on purpose become one line on stderr and exit code 2."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors on purpose become one line on stderr and exit code 2.
+
+    Args:
+        arguments: Words after the command's name; those of the process by default.
+    """
     try:
-        program.main(standalone_mode=False)
+        program.main(None if arguments is None else list(arguments), prog_name="spikequant", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

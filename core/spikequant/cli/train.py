@@ -51,10 +51,8 @@ def command(
         messages.print(f"the run in {out} is complete already")
         result = folder.result()
     else:
-        if not resume:
-            folder.create(chosen)
         try:
-            result = train(chosen, folder, data_dir=data_dir, device=device, watcher=Watcher(_batch, _epoch))
+            result = train(chosen, folder, resume=resume, data_dir=data_dir, device=device, watcher=Watcher(_batch, _epoch))
         except KeyboardInterrupt:
             messages.print(f"stopped; continue with: spikequant train --resume --out {out}")
             raise

@@ -122,20 +122,26 @@ def train(
     recipe: Recipe,
     folder: RunFolder,
     *,
+    resume: bool = False,
     data_dir: Path | None = None,
     device: str = "cpu",
     watcher: Watcher | None = None,
 ) -> Json:
-    """Train ``recipe`` in ``folder``, from the start or from its checkpoint, and return the result.
+    """Train ``recipe`` in ``folder`` and return the result.
+
+    A new run makes the folder, and only once every part of the recipe and the data are there;
+    ``resume`` continues from the folder's checkpoint.
 
     Raises:
         PluginError: A part of the recipe is not installed or refuses its options.
         DataError: The data set is missing or damaged.
-        RunError: Another process is training in the folder.
+        RunError: Another process is training in the folder, or a new run meets an old one.
     """
     model = build_model(recipe).to(torch.device(device))
     learner, quantizer = make_learner(recipe), quantizer_factory(recipe)
     train_split, test_split = load_data(recipe, data_dir)
+    if not resume:
+        folder.create(recipe)
     with folder.lock():
         watch = watcher or Watcher()
         return Training(folder, recipe, model, learner, quantizer, train_split, test_split, watch).run()

@@ -1,0 +1,75 @@
+"""What the whole suite shares: the command line as a function, and one small trained run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from spikequant.cli import main
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Exit code and output of one command."""
+
+    code: int
+    out: str
+    err: str
+
+
+Spikequant = Callable[..., Answer]
+
+
+@pytest.fixture
+def spikequant(capfd: pytest.CaptureFixture[str]) -> Spikequant:
+    """Return a function that runs the command line in this process."""
+
+    def run(*words: object) -> Answer:
+        capfd.readouterr()
+        code = 0
+        try:
+            main([str(word) for word in words])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capfd.readouterr()
+        return Answer(code, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder with a small trained network and its ``model.nir``; do not write into it."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    recipe = folder.parent / "small.toml"
+    recipe.write_text(SMALL, encoding="utf-8")
+    main(["train", str(recipe), "--out", str(folder)])
+    main(["export", str(folder)])
+    return folder
+
+
+SMALL = """
+timesteps = 3
+[data]
+name = "digits"
+train_samples = 400
+test_samples = 60
+[network]
+name = "mlp"
+hidden = [24]
+[neuron]
+name = "mint-lif"
+[quantizer]
+name = "mint"
+bits = 4
+[learner]
+name = "bptt"
+lr = 5e-3
+batch_size = 32
+[training]
+float_epochs = 1
+epochs = 2
+"""
