@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from spikequant.counts import Counts
 from spikequant.errors import NirError
+from spikequant.nir_profile.neurons import leak_is_exact
 from spikequant.program import Input, Lif, Node, Program, Readout, SpikingNode
 
 
@@ -76,21 +77,21 @@ def _rules(program: Program, node: Node) -> Iterator[str]:
         yield "wrap" if node.overflow == "wrap" else "saturation"
         if node.reset.kind == "subtract":
             yield "soft_reset"
-        yield from _leak_rules(node, program.timesteps)
+        yield from _leak_rules(node, program)
     elif isinstance(node, SpikingNode):
         yield f"kind:{node.kind}"
 
 
-def _leak_rules(node: Lif, timesteps: int) -> Iterator[str]:
+def _leak_rules(node: Lif, program: Program) -> Iterator[str]:
     """Rounding that differs from the floor of the real potential, or fractions finer than the threshold's eps.
 
     Floors nest (floor(floor(h) / 2**k) = floor(h / 2**k)), so a floored shift leaves every ``H >= theta``
-    as it is for real numbers; fractions grow by k bits a step.
+    as it is for real numbers; fractions grow by k bits a step. Some rates have no float32 tau that gives them back.
     """
     if node.leak.factor in (0.0, 1.0):
         return
     power_of_two = node.leak.kind == "shift" or node.leak.multiplier == 1
     if node.leak.rounding != "floor" or not power_of_two:
         yield "leak_rounding"
-    elif node.leak.shift * (timesteps - 1) > 16:
+    elif node.leak.shift * (program.timesteps - 1) > 16 or not leak_is_exact(1.0 - node.leak.factor, program.dt):
         yield "leak_precision"

@@ -14,8 +14,10 @@ from typing import Any
 import h5py
 
 from spikequant.errors import NirError
+from spikequant.nir_profile.heaps import check_heaps
 
 MAX_BYTES = 1 << 30
+MAX_RATIO = 2048  # deflate packs at most 1032 to 1
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 24
 TEXT_BLOCK = 64
@@ -54,6 +56,7 @@ def inspect(path: Path) -> None:
         raise NirError(f"{path}: there is no such file")
     if not h5py.is_hdf5(path):
         raise NirError(f"{path}: it is not an HDF5 file, and a .nir file is one; export the network again")
+    check_heaps(path)
     size = path.stat().st_size
     with h5py.File(path, "r") as file:
         _walk(file, "", _Budget(path, size, MAX_BYTES), 0)
@@ -90,11 +93,13 @@ def _check_dataset(data: Any, where: str, budget: _Budget) -> None:
     if data.dtype.kind not in "iufbS" and text is None:
         raise NirError(f"{budget.path}: '{where}' has type {data.dtype}; numbers, bools and text may be there")
     claimed = data.size * max(data.dtype.itemsize, 1)
-    if data.chunks is None and text is None and claimed > budget.file_bytes:
+    if data.chunks is None and claimed > budget.file_bytes:
         raise NirError(
             f"{budget.path}: '{where}' claims {claimed} bytes, more than the file; it is truncated or damaged"
         )
     budget.take(where, claimed)
+    if data.chunks is not None and claimed > MAX_RATIO * (data.id.get_storage_size() + 1):
+        raise NirError(f"{budget.path}: '{where}' claims {claimed} bytes, more than it can unpack to; it is damaged")
     if data.chunks is not None:
         chunk = data.dtype.itemsize
         for length in data.chunks:
@@ -107,6 +112,8 @@ def _check_dataset(data: Any, where: str, budget: _Budget) -> None:
 
 def _weigh_text(data: Any, where: str, budget: _Budget) -> None:
     """Read text of free length in blocks, so that many references to one long text cannot fill the memory."""
+    if data.size > MAX_OBJECTS:
+        raise NirError(f"{budget.path}: '{where}' holds {data.size} texts, more than {MAX_OBJECTS}; no network does")
     for start in range(0, data.shape[0], TEXT_BLOCK):
         block = data[start : start + TEXT_BLOCK]
         budget.take(where, sum(len(item) for item in block.reshape(-1)))

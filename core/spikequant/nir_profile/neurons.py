@@ -154,6 +154,11 @@ def exact_tau(rate: float, dt: float) -> np.float32:
     return around[hits[0] if hits.size else 0]  # type: ignore[no-any-return]
 
 
+def leak_is_exact(rate: float, dt: float) -> bool:
+    """Return whether ``float32(dt) / tau`` gives ``rate`` back, as it does for every power of two."""
+    return bool(np.float32(dt) / exact_tau(rate, dt) == np.float32(rate))
+
+
 def spread(parameter: NDArray[Any], shape: Shape, name: str = "") -> NDArray[Any]:
     """Return a per-layer, per-channel or per-neuron parameter in neuron shape."""
     if parameter.ndim == 1:
