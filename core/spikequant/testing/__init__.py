@@ -7,16 +7,24 @@
 
 from spikequant.testing.backend import backend_checks
 from spikequant.testing.kit import Contract
+from spikequant.testing.learner import learner_checks
 from spikequant.testing.limits import Limits, plain
+from spikequant.testing.neuron import neuron_checks
 from spikequant.testing.programs import accepted_programs, programs, random_inputs, random_program
+from spikequant.testing.quantizer import quantizer_checks
+from spikequant.testing.selector import selector_checks
 
 __all__ = [
     "Contract",
     "Limits",
     "accepted_programs",
     "backend_checks",
+    "learner_checks",
+    "neuron_checks",
     "plain",
     "programs",
+    "quantizer_checks",
     "random_inputs",
     "random_program",
+    "selector_checks",
 ]
