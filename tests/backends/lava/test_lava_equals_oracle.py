@@ -91,7 +91,7 @@ def test_every_variant_of_lif_equals_the_oracle(leak, lava_python):
     assert all(trace.counts.nodes[lif.name].saturations for lif in variants), "overflow never acted: prove more"
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_dense_networks_equal_the_oracle(seed, lava_python):
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 40, rng.integers(2, 5))
@@ -104,7 +104,7 @@ def test_random_dense_networks_equal_the_oracle(seed, lava_python):
     check(chain(nodes, timesteps=int(rng.integers(1, 9))), lava_python, rng)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_conv_networks_equal_the_oracle(seed, lava_python):
     rng = np.random.default_rng(100 + seed)
     groups = int(rng.integers(1, 3))
@@ -204,17 +204,3 @@ def test_a_value_may_feed_several_branches(lava_python):
     )
     pairs = [("x", "spikes"), ("spikes", "a"), ("a", "left"), ("a", "right"), ("left", "b"), ("b", "out")]
     check(Program(nodes, tuple(Edge(*pair) for pair in pairs), timesteps=6), lava_python, rng)
-
-
-def test_each_run_starts_from_the_initial_state_and_record_false_keeps_readouts_and_counts(lava_python):
-    nodes = [Input("x", (2,)), Dense("fc", np.eye(2, dtype=int)), Lif("lif", theta=np.array(300)), Readout("out")]
-    program = chain(nodes, timesteps=3)
-    inputs = np.array([[255, 100], [7, 200]])
-    expected = run_oracle(program, inputs)
-    with LavaExecutable(program, lava_python) as executable:
-        assert compare(expected, executable.run(inputs)).identical
-        short = executable.run(inputs, record=False)
-    assert not short.spikes
-    assert not short.potentials
-    assert np.array_equal(short.outputs["out"], expected.outputs["out"])
-    assert short.counts.fires == expected.counts.fires
