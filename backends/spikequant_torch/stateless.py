@@ -44,13 +44,27 @@ def _dense(node: Dense, dtype: torch.dtype, device: torch.device) -> Stateless:
 def _conv(node: Conv2d, dtype: torch.dtype, device: torch.device) -> Stateless:
     codes = torch.tensor(node.codes, dtype=dtype, device=device).contiguous(memory_format=torch.channels_last)
     bias = None if node.bias is None else torch.tensor(node.bias, dtype=dtype, device=device)
+    rows, columns = node.padding
+    apart = any(padding > reach for padding, reach in zip(node.padding, _reach(node), strict=True))
+    within = (0, 0) if apart else node.padding
 
     def convolve(xs: Sequence[Tensor]) -> Tensor:
         x = _folded(xs[0].to(dtype))
-        out = F.conv2d(x, codes, bias, node.stride, node.padding, node.dilation, node.groups)
+        if apart:
+            x = F.pad(x, (columns, columns, rows, rows)).contiguous(memory_format=torch.channels_last)
+        out = F.conv2d(x, codes, bias, node.stride, within, node.dilation, node.groups)
         return _unfolded(out, xs[0])
 
     return convolve
+
+
+def _reach(node: Conv2d) -> tuple[int, int]:
+    """Return how far a window's last tap lies from its first.
+
+    A padding beyond it makes windows of padding alone, for which oneDNN (torch 2.13, channels last, one
+    column, stride 2 or 3) reads outside its memory and can end the process: those are padded apart.
+    """
+    return node.dilation[0] * (node.codes.shape[2] - 1), node.dilation[1] * (node.codes.shape[3] - 1)
 
 
 def _pool(node: Pool, dtype: torch.dtype) -> Stateless:

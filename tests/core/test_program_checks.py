@@ -60,7 +60,8 @@ CASES = [
     ),
     (
         [FLAT, Dense("fc", np.ones((3, 5), int))],
-        "node 'fc': dense has codes (3, 5) and is fed (2,); it needs (5,), so put a flatten before it or mend the codes",
+        "node 'fc': dense has codes (3, 5) and is fed (2,);"
+        " it needs (5,), so put a flatten before it or mend the codes",
     ),
     (
         [FLAT, Conv2d("conv", KERNEL)],
@@ -193,3 +194,15 @@ def test_ranges_and_widths_are_the_worst_case_of_the_real_weights():
     program = chain(nodes, timesteps=4)
     assert program.ranges == {"input": (0, 3), "fc": (-6, 9), "readout": (-24, 36)}
     assert [program.acc_bits(name) for name in ("input", "fc", "readout")] == [3, 5, 7]
+
+
+def test_two_convolutional_loops_after_one_another_find_their_shapes():
+    """The second loop's walk back crosses the first one."""
+    image = Input("input", (2, 4, 4), bits=1)
+    same = np.ones((2, 2, 3, 3), int)
+    loops = [(Add(f"sum{i}"), Lif(f"lif{i}"), Conv2d(f"back{i}", same, padding=(1, 1))) for i in range(2)]
+    edges = [Edge("input", "sum0"), Edge("lif0", "sum1")]
+    for i in range(2):
+        edges += [Edge(f"sum{i}", f"lif{i}"), Edge(f"lif{i}", f"back{i}", delayed=True), Edge(f"back{i}", f"sum{i}")]
+    program = Program((image, *(node for loop in loops for node in loop)), tuple(edges), 2)
+    assert set(program.shapes.values()) == {(2, 4, 4)}

@@ -73,7 +73,7 @@ def test_joined_parts_are_the_whole():
 
 
 def test_joining_nothing():
-    with pytest.raises(UsageError, match="^no trace to join; run at least one batch$"):
+    with pytest.raises(UsageError, match=r"^no trace to join; run at least one batch$"):
         joined([])
 
 

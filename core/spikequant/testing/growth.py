@@ -29,6 +29,8 @@ from spikequant.testing.choices import Choices, chance
 from spikequant.testing.lifs import random_lif
 from spikequant.testing.limits import Limits
 
+LARGE = 1 << 24
+
 
 @dataclass(frozen=True)
 class Port:
@@ -113,6 +115,7 @@ class Growth:
         return self._node(node, port, port.size * (1 if kind == "pool_or" else math.prod(kernel)))
 
     def _conv(self, port: Port, same: bool = False) -> Port:
+        port = self._tamed(port)
         channels = port.shape[0]
         if same:
             kernel, stride, padding, dilation, groups, out = (3, 3), (1, 1), (1, 1), (1, 1), 1, channels
@@ -140,7 +143,12 @@ class Growth:
         room = port.shape[axis + 1] + 2 * padding[axis]
         return self.choices.number(1, 2) if (kernel[axis] - 1) * 2 + 1 <= room else 1
 
+    def _tamed(self, port: Port) -> Port:
+        """Put neurons after a value so large that another sum could leave 63 bits."""
+        return port if port.size < LARGE else self._lif(port)
+
     def _dense(self, port: Port, out: int | None = None) -> Port:
+        port = self._tamed(port)
         out = self.choices.number(1, self.limits.features) if out is None else out
         codes, bits = self._codes((out, port.shape[0]))
         node = Dense(self._name("dense"), codes, self._bias(out, bits), bits)

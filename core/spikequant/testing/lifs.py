@@ -8,10 +8,12 @@ from spikequant.program import IntArray, Leak, Lif, Reset, Shape
 from spikequant.testing.choices import Choices, chance
 from spikequant.testing.limits import Limits
 
+MOST = 1 << 29
+
 
 def random_lif(name: str, shape: Shape, size: float, choices: Choices, limits: Limits) -> Lif:
     """Return a ``lif`` for inputs of ``shape`` that are about ``size`` large."""
-    level = max(1, round(size * choices.pick([0.5, 1.0, 0.1, 2.0])))
+    level = min(MOST, max(1, round(size * choices.pick([0.5, 1.0, 0.1, 2.0]))))
     width = int(level).bit_length() + 1 + choices.number(-1, 3)
     return Lif(
         name,
