@@ -11,7 +11,7 @@ from typing import Any
 from spikequant.errors import ProgramError
 from spikequant.program.bounds import Range, node_range
 from spikequant.program.checks import check_constants, check_node
-from spikequant.program.nodes import Add, Concat, Input, Node, Readout, Shape, SpikingNode
+from spikequant.program.nodes import Add, Concat, Dense, Input, Node, Readout, Shape, SpikingNode
 from spikequant.program.shapes import node_shape
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -132,6 +132,8 @@ class Program:
             return None
         node = self.by_name[name]
         sources = [self._declared_shape(e.source, seen | {name}) for e in self.inputs_of(name)]
+        if sources and not any(sources) and not isinstance(node, Dense):
+            return None  # another cycle on the way; some other path tells its shape
         return node_shape(node, sources)
 
     @cached_property
