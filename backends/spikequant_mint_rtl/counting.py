@@ -14,6 +14,7 @@ from spikequant_mint_rtl.simulator import LANES, WORD
 NOTES = (
     "accumulate counts lanes in use: each broadcast spike adds in every lane that holds an output",
     "weight traffic counts whole rows of 128 lanes, idle lanes too",
+    "weights are billed as loaded from outside once per run, although a core that holds them keeps them",
     "widths of operations are those the program needs; simulated accumulators are 16, 24 or 32 bits wide",
 )
 
@@ -27,7 +28,7 @@ def layer_counts(
         program: The whole program.
         layer: The layer.
         counters: Sums of the core's counters over the run.
-        loaded_rows: Weight rows that the host wrote.
+        loaded_rows: Weight rows that the layer needs loaded.
         samples: Samples run.
         active: Input values that were not zero.
     """

@@ -16,9 +16,10 @@ from spikequant.trace import Trace
 from spikequant_mint_rtl.builder import CoreConfig
 from spikequant_mint_rtl.counting import NOTES, layer_counts
 from spikequant_mint_rtl.layer import Layer, layers_of
-from spikequant_mint_rtl.packing import pack_planes, pack_weights, rows_by_neuron, unpack_spikes
-from spikequant_mint_rtl.registers import MAX_TILES, cycle_limit, layer_registers
-from spikequant_mint_rtl.simulator import COUNTERS, LANES, WORD, Memory, Simulator, Words
+from spikequant_mint_rtl.packing import pack_planes, rows_by_neuron, unpack_spikes
+from spikequant_mint_rtl.registers import cycle_limit, layer_registers
+from spikequant_mint_rtl.residence import Residence
+from spikequant_mint_rtl.simulator import COUNTERS, LANES, WORD, Simulator, Words
 
 
 class MintRtlExecutable(Executable):
@@ -44,6 +45,7 @@ class MintRtlExecutable(Executable):
         self._configs = dict(configs)
         self._cores = {config: Simulator(path) for config, path in libraries.items()}
         self._zero_skip = zero_skip
+        self._residence = {config: Residence(core, config) for config, core in self._cores.items()}
 
     def close(self) -> None:
         """Free the simulated cores."""
@@ -90,20 +92,16 @@ class MintRtlExecutable(Executable):
         """
         config = self._configs[layer.neuron.name]
         core = self._cores[config]
-        weights = pack_weights(layer.codes, config.weight_bits)
-        thetas, biases = layer.theta_rows(config.acc_bits), layer.bias_rows()
-        group = min(MAX_TILES, (1 << config.weight_depth_log2) // layer.tile_rows)
+        residence = self._residence[config]
+        group = residence.largest_group(layer)
         batch, (channels, height, width) = source.shape[0], layer.out_shape
         fired = np.zeros((batch, layer.destination_words), np.uint32)
         kept: list[NDArray[np.int32]] = []
         totals = dict.fromkeys(COUNTERS, 0)
         for start in range(0, layer.tiles, group):
             tiles = range(start, min(start + group, layer.tiles))
-            part = slice(tiles.start, tiles.stop)
-            core.configure(layer_registers(layer, tiles, zero_skip=self._zero_skip))
-            core.write(Memory.WEIGHT, 0, weights[part])
-            core.write(Memory.THETA, 0, thetas[part])
-            core.write(Memory.BIAS, 0, biases[part])
+            place = residence.place(layer, tiles)
+            core.configure(layer_registers(layer, tiles, place, zero_skip=self._zero_skip))
             core.clear_counters()
             shape = (len(tiles), height, width, layer.timesteps)
             out, rows = core.run_samples(

@@ -9,12 +9,12 @@ from spikequant_mint_rtl.builder import CoreConfig
 from spikequant_mint_rtl.layer import ACC_WIDTHS, Layer
 from spikequant_mint_rtl.limits import SPIKE_DEPTHS, WEIGHT_DEPTHS, acc_bits_needed
 from spikequant_mint_rtl.packing import words_of
+from spikequant_mint_rtl.residence import Place
 from spikequant_mint_rtl.simulator import LANES, WORD, Register
 
 R = Register
 ZERO_SKIP, READOUT, BIAS, LEAK_ON_STORE, TOWARD_ZERO, SUBTRACT = (1 << bit for bit in range(6))
 SHIFT_AT = 8
-MAX_TILES = 64
 
 
 def core_configs(program: Program, layers: Sequence[Layer]) -> dict[str, CoreConfig]:
@@ -48,11 +48,11 @@ def _widths(layer: Layer, known: Sequence[tuple[int, int]]) -> tuple[int, int]:
     return next((pair for pair in known if pair[0] == layer.weight_bits), (layer.weight_bits, layer.weight_bits))
 
 
-def layer_registers(layer: Layer, tiles: range, *, zero_skip: bool) -> dict[Register, int]:
+def layer_registers(layer: Layer, tiles: range, place: Place, *, zero_skip: bool) -> dict[Register, int]:
     """Return the registers for the given tiles of a layer.
 
-    The source lies at address 0, the destination behind it. ``SRC_ORIGIN`` is the address that tap
-    (0, 0) of output (0, 0) would have; in the padding it is negative.
+    The weights lie at ``place``, the source at address 0, the destination behind it. ``SRC_ORIGIN`` is
+    the address that tap (0, 0) of output (0, 0) would have; in the padding it is negative.
     """
     channels, height, width = layer.in_shape
     words = words_of(channels)
@@ -80,6 +80,8 @@ def layer_registers(layer: Layer, tiles: range, *, zero_skip: bool) -> dict[Regi
         R.WORDS: words,
         R.TAIL_BITS: channels - (words - 1) * WORD,
         R.TILE_ROWS: layer.tile_rows,
+        R.ROW_BASE: place.row,
+        R.TILE_BASE: place.tile,
         R.SRC_ORIGIN: -(padding[0] * row + padding[1] * words),
         R.SRC_ROW_STRIDE: row,
         R.SRC_PLANE_STRIDE: height * row,

@@ -60,6 +60,8 @@ class Register(IntEnum):
     DST_WORDS = 26
     DST_TIME_STRIDE = 27
     TILE_ROWS = 28
+    ROW_BASE = 29
+    TILE_BASE = 30
     COUNTERS = 64
 
 

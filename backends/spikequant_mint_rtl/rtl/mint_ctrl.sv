@@ -108,7 +108,7 @@ module mint_ctrl (
     x_d        = x_q;
     if (state_q == Idle) begin
       tile_d     = '0;
-      row_d      = '0;
+      row_d      = loops_i.row_base;
       dst_tile_d = loops_i.dst_base;
     end else if (state_q == Tile) begin
       oy_d      = '0;
@@ -198,7 +198,7 @@ module mint_ctrl (
   assign agu_y_o          = y_q;
   assign agu_x_o          = x_q;
   assign constants_read_o = state_q == Tile;
-  assign tile_o           = tile_q[mint_pkg::TileWidth-1:0];
+  assign tile_o           = loops_i.tile_base + tile_q[mint_pkg::TileWidth-1:0];
   assign clear_o          = state_q == Pixel;
   assign bias_valid_o     = state_q == Bias;
   assign step_o           = state_q == Lif;

@@ -51,6 +51,8 @@ package mint_pkg;
   parameter logic [7:0] RegDstWords       = 8'd26;
   parameter logic [7:0] RegDstTimeStride  = 8'd27;
   parameter logic [7:0] RegTileRows       = 8'd28;
+  parameter logic [7:0] RegRowBase        = 8'd29;
+  parameter logic [7:0] RegTileBase       = 8'd30;
   parameter logic [7:0] RegCounters       = 8'd64;  // pairs: low word, high word
 
   // Rules of the LIF unit, fixed during a run.
@@ -77,7 +79,8 @@ package mint_pkg;
     count_t timesteps, tiles, last_lanes;
     count_t out_height, out_width;
     count_t stride_y, stride_x, pad_y, pad_x;
-    addr_t  tile_rows;
+    addr_t  row_base, tile_rows;
+    logic [TileWidth-1:0] tile_base;
     addr_t  src_origin, src_time_stride, src_out_x_stride, src_out_y_stride;
     addr_t  dst_base, dst_words, dst_time_stride;
   } loops_t;

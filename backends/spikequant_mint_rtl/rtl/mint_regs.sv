@@ -64,6 +64,8 @@ module mint_regs (
           mint_pkg::RegWords:           cfg_q.window.words            <= mint_pkg::count_t'(wdata_i);
           mint_pkg::RegTailBits:        cfg_q.tail_bits               <= mint_pkg::count_t'(wdata_i);
           mint_pkg::RegTileRows:        cfg_q.loops.tile_rows         <= mint_pkg::addr_t'(wdata_i);
+          mint_pkg::RegRowBase:         cfg_q.loops.row_base          <= mint_pkg::addr_t'(wdata_i);
+          mint_pkg::RegTileBase:        cfg_q.loops.tile_base         <= wdata_i[mint_pkg::TileWidth-1:0];
           mint_pkg::RegSrcOrigin:       cfg_q.loops.src_origin        <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegSrcRowStride:    cfg_q.window.src_row_stride   <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegSrcPlaneStride:  cfg_q.window.src_plane_stride <= mint_pkg::addr_t'(wdata_i);

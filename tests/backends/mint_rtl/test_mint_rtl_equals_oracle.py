@@ -6,13 +6,26 @@ import pytest
 from spikequant.oracle import run_oracle
 from spikequant.program import Conv2d, Dense, Flatten, Input, Leak, Lif, Readout, Reset, chain
 from spikequant.testing import backend_checks
+from spikequant.testing.backend import cases
 from spikequant.verify import compare
 from spikequant_mint_rtl.backend import MintRtlBackend
+from spikequant_mint_rtl.builder import CoreConfig, built_core, built_cores
+from spikequant_mint_rtl.executable import MintRtlExecutable
+from spikequant_mint_rtl.layer import layers_of
+from spikequant_mint_rtl.registers import core_configs
 
 BACKENDS = {skip: MintRtlBackend(zero_skip=skip) for skip in (True, False)}
 pytestmark = pytest.mark.skipif(
     not BACKENDS[True].availability().ready, reason=f"mint_rtl: {BACKENDS[True].availability().detail}"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cores_built_side_by_side():
+    """Build what the random programs of the contract need on all processors, not one after the other."""
+    programs = [program for _, program, _ in cases(BACKENDS[True])]
+    configs = [config for program in programs for config in core_configs(program, layers_of(program)).values()]
+    built_cores(list(dict.fromkeys(configs)))
 
 
 @backend_checks(MintRtlBackend())
@@ -140,3 +153,23 @@ def test_extreme_sums_fill_the_accumulator():
     )
     expected = assert_identical(program, np.full((1, 300), 255))
     assert expected.potentials["lif"].ravel().tolist() == [0, -127] * 3
+
+
+def test_network_larger_than_the_weight_memory_is_run_in_parts():
+    rng = np.random.default_rng(8)
+    config = CoreConfig(8, 8, 16, weight_depth_log2=8, spike_depth_log2=10)
+    program = chain(
+        [
+            Input("x", (100,), bits=1),
+            Dense("fc1", random_codes(rng, 8, 400, 100), rng.integers(-40, 40, 400)),
+            Lif("lif1", theta=rng.integers(50, 400, 400)),
+        ],
+        timesteps=3,
+    )
+    inputs = rng.integers(0, 2, (2, 100))
+    expected = run_oracle(program, inputs)
+    with MintRtlExecutable(program, {"lif1": config}, {config: built_core(config)}, zero_skip=True) as executable:
+        for _ in range(2):
+            got = executable.run(inputs)
+            assert compare(expected, got).identical
+            assert got.counts.fires == expected.counts.fires
