@@ -345,6 +345,22 @@ def test_count_of_a_rule_that_the_program_lacks_is_refused(tmp_path):
         write_program(mint_chain(), tmp_path / "net.nir", {"wrap": 3})
 
 
+def test_full_disk_leaves_the_old_file_and_no_other(tmp_path):
+    resource = pytest.importorskip("resource", reason="this system has no limit on file sizes")
+    target = tmp_path / "net.nir"
+    write_program(mint_chain(), target)
+    old = target.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(old) // 2, limits[1]))
+    try:
+        with pytest.raises(NirError, match=r"^.*/net.nir: it cannot be written \(.*File too large\); check the .*$"):
+            write_program(mint_chain(), target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert target.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     target = tmp_path / "net.nir"
     write_program(mint_chain(), target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Mapping
@@ -34,13 +35,14 @@ def write_program(
     Raises:
         NirError: NIR or float32 cannot hold a node (the message names it), or the file cannot be written.
     """
-    graph = build_graph(program, beyond_counts, kinds)
+    content = io.BytesIO()  # the HDF5 library itself crashes on a full disk
+    nir.write(content, build_graph(program, beyond_counts, kinds))
     target = Path(path)
     if not target.name:
         raise NirError(f"'{target}' names no file; end it with a file's name such as model.nir")
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        nir.write(partial, graph)
+        partial.write_bytes(content.getbuffer())
         partial.replace(target)
     except OSError as error:
         raise NirError(f"{target}: it cannot be written ({error}); check the folder and the free space") from error
