@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from spikequant import Network
+from spikequant.errors import UsageError
 from spikequant.network import ConvLayer, FlattenLayer, Layer, PoolOrLayer, PoolSumLayer, ReadoutLayer
 from spikequant.program import Shape
 
@@ -28,9 +29,13 @@ class Vgg9(Network):
         self.width, self.batch_norm = width, batch_norm
 
     def layers(self, shape: Shape, classes: int) -> tuple[Layer, ...]:
-        """Return the layers; height and width of ``shape`` must be divisible by 4."""
+        """Return the layers.
+
+        Raises:
+            UsageError: The samples are not square images whose side is divisible by 4.
+        """
         if len(shape) != 3 or shape[1] != shape[2] or shape[1] % 4:
-            raise ValueError(f"network 'vgg9': samples have shape {shape}; it needs square images, side divisible by 4")
+            raise UsageError(f"network 'vgg9': samples have shape {shape}; it needs square images, side divisible by 4")
 
         def conv(factor: int) -> ConvLayer:
             return ConvLayer(self.width * factor, batch_norm=self.batch_norm)
