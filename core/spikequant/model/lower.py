@@ -71,7 +71,7 @@ def _weighted(stage: Stage) -> tuple[Weighted, Tensor]:
         raise UsageError(f"layer '{stage.name}' has no quantized weights")
     folded = weights.folded()
     codes, bias = _integers(folded.codes), _integers(folded.bias)
-    common = {
+    common: dict[str, Any] = {
         "bias": bias if bias.any() else None,
         "bits": weights.quantizer.bits,
         "lsb": folded.lsb.cpu().numpy().astype(np.float64),

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikequant.errors import UsageError
+from spikequant.model.weighted_layer import WeightedLayer
 from spikequant.network import (
     ConvLayer,
     DenseLayer,
@@ -30,10 +31,11 @@ from spikequant.neuron import Neuron
 from spikequant.program import Shape
 from spikequant.program.shapes import window_count
 from spikequant.quantizer import Quantizer
-from spikequant.model.weighted_layer import WeightedLayer
 
 Precision = Literal["float", "integer"]
 NeuronFactory = Callable[[], Neuron]
+FLOAT32_BITS = 23
+"""Widest potential whose sum with an input below 2**23 is exact in float32."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ class SpikingModel(nn.Module):
     def predict(self, x: Tensor) -> NDArray[np.int64]:
         """Return the class of each sample; the lowest index wins a tie."""
         acc, _ = self._run(x, None)
-        return np.argmax(acc.double().sum(dim=0).cpu().numpy(), axis=-1)
+        classes: NDArray[np.int64] = np.argmax(acc.double().sum(dim=0).cpu().numpy(), axis=-1)
+        return classes
 
     def _run(self, x: Tensor, recording: Recording | None) -> tuple[Tensor, Tensor]:
         """Return the readout's accumulations ``(timesteps, batch, classes)`` and their lsb."""
@@ -149,6 +152,10 @@ class SpikingModel(nn.Module):
         if neuron is None:
             raise UsageError(f"layer '{stage.name}' has no neuron")
         lsb = lsb.reshape((1, -1) + (1,) * (x.dim() - 3))
+        if self.precision == "integer" and neuron.bits > FLOAT32_BITS:
+            x = x.double()
+        if self.precision == "integer" and recording is None:
+            return neuron.integer_run(x, lsb, self.timesteps)
         u = torch.zeros_like(x[0])
         spikes, potentials = [], []
         for t in range(self.timesteps):

@@ -126,11 +126,10 @@ class WeightedLayer(nn.Module):
         return acc + bias.reshape(view), lsb
 
     def _exact(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Accumulate exactly: float32 while the worst-case sum stays below 2**23, else float64."""
+        """Accumulate exactly: float32 while the worst-case sum stays below 2**23, else float64 from here on."""
         bound = float(codes.detach().abs().flatten(1).sum(1).max()) * self.peak
-        if bound < EXACT_FLOAT32:
-            return self.linear(x, codes)
-        return self.linear(x.double(), codes.double()).to(x.dtype)
+        wide = codes if bound < EXACT_FLOAT32 else codes.double()
+        return self.linear(x.to(wide.dtype), wide)
 
     def _fold(self, lsb: Tensor, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return sign per channel, integer bias and lsb per channel."""
@@ -172,5 +171,5 @@ class WeightedLayer(nn.Module):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, var: Tensor) -> None:
-        self.mean.lerp_(mean.detach(), self.momentum)
-        self.var.lerp_(var.detach(), self.momentum)
+        self.mean.lerp_(mean.detach().to(self.mean.dtype), self.momentum)
+        self.var.lerp_(var.detach().to(self.var.dtype), self.momentum)
