@@ -45,7 +45,7 @@ class Executable(ABC):
             BackendError: The tool behind the backend failed.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most executables hold nothing
         """Release what the executable holds; it cannot run again."""
 
     def __enter__(self) -> Executable:

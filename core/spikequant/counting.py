@@ -57,9 +57,7 @@ def weighted_counts(program: Program, node: Weighted, x: Values) -> NodeCounts:
     low, high = program.ranges[program.source_of(node.name).name]
     width = 1 if (low, high) == (0, 1) else max(abs(low), abs(high)).bit_length() + (low < 0)
     traffic = (Traffic("sram", "weights", accumulates * node.bits), Traffic("sram", "inputs", int(x.size) * width))
-    return NodeCounts(
-        node.kind, tuple(operations), traffic, inputs=int(x.size), active=int(np.count_nonzero(x))
-    )
+    return NodeCounts(node.kind, tuple(operations), traffic, inputs=int(x.size), active=int(np.count_nonzero(x)))
 
 
 def spiking_counts(program: Program, node: SpikingNode, steps: int, fires: int, saturations: int) -> NodeCounts:
@@ -73,5 +71,3 @@ def spiking_counts(program: Program, node: SpikingNode, steps: int, fires: int, 
 def readout_counts(program: Program, node: Readout, steps: int) -> NodeCounts:
     """Counts of a readout: one add per class, timestep and sample."""
     return NodeCounts(node.kind, (Operation("add", program.acc_bits(node.name), steps),), steps=steps)
-
-

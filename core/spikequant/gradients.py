@@ -41,6 +41,34 @@ def rounded(x: Tensor) -> Tensor:
     return straight_through(x, below + (x.detach() - below >= 0.5))
 
 
+class _Codes(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, codes: Tensor, low: int, high: int) -> Tensor:
+        ctx.save_for_backward(x, scale)
+        ctx.range = low, high
+        return codes.to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        x, scale = ctx.saved_tensors
+        low, high = ctx.range
+        ratio = x / scale
+        to_x = grads[0] * ((ratio >= low) & (ratio <= high)) / scale
+        return to_x, -ratio.mul_(to_x).sum_to_size(scale.shape), None, None, None
+
+
+def straight_through_codes(x: Tensor, scale: Tensor, codes: Tensor, limits: tuple[int, int]) -> Tensor:
+    """Return ``codes`` as floats; the gradient is that of ``clamp(x / scale, *limits)``, for both arguments.
+
+    >>> x, scale = torch.tensor([0.6, 9.0], requires_grad=True), torch.tensor(0.5, requires_grad=True)
+    >>> straight_through_codes(x, scale, torch.tensor([1, 3]), (-3, 3)).sum().backward()
+    >>> x.grad.tolist(), round(scale.grad.item(), 6)
+    ([2.0, 0.0], -2.4)
+    """
+    result: Tensor = _Codes.apply(x, scale, codes, *limits)  # type: ignore[no-untyped-call]
+    return result
+
+
 class _ScaledGradient(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:

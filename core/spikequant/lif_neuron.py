@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from spikequant.gradients import spike, straight_through
+from spikequant.lif_training import LifSteps, Rules
 from spikequant.neuron import Neuron, Variable
 from spikequant.program import Leak, Lif, Reset, Shape, SpikingNode
 from spikequant.program.nodes import LeakOrder, OverflowRule
@@ -33,12 +35,9 @@ def integer_threshold(v_th: float, lsb: Tensor, *, strict: bool) -> Tensor:
     return theta.clamp(-THETA_LIMIT, THETA_LIMIT).to(lsb.dtype)
 
 
-def _shifted(value: Tensor, leak: Leak) -> Tensor:
-    """The leak in whole numbers carried as floats: exact, since a shift is a division by a power of two."""
-    real = value * leak.factor
-    if leak.rounding == "floor":
-        return torch.floor(real)
-    return torch.trunc(real) if leak.rounding == "toward_zero" else torch.floor(real + 0.5)
+def _smooth(exact: Callable[[Tensor], Tensor], value: Tensor, smooth: Tensor) -> Tensor:
+    """Return ``exact(value)`` with the gradient of ``smooth``."""
+    return straight_through(smooth, exact(value.detach()))
 
 
 class LifNeuron(Neuron):
@@ -74,17 +73,25 @@ class LifNeuron(Neuron):
         on_read = self.order == "leak_on_read"
         h = x + (u * self.leak.factor if on_read else u)
         s = spike(h, one, threshold, self.v_th)
-        kept = self._after_spike(h, s.detach(), threshold, self.reset.value * one)
+        kept = self._rules.after_spike(h, s.detach(), threshold)
         return s, kept if on_read else kept * self.leak.factor
 
     def integer_step(self, x: Tensor, u: Tensor, lsb: Tensor) -> tuple[Tensor, Tensor]:
         """Advance one timestep in whole numbers carried as floats (exact below 2**24 in float32)."""
-        theta = integer_threshold(self.v_th, lsb, strict=self.strict)
+        rules, theta = self._rules, integer_threshold(self.v_th, lsb, strict=self.strict)
         on_read = self.order == "leak_on_read"
-        h = x + (self._leaked(u) if on_read else u)
+        h = x + (_smooth(rules.leaked, u, u * self.leak.factor) if on_read else u)
         s = spike(h, lsb, theta, self.v_th)
-        kept = self._after_spike(h, s.detach(), theta, torch.full_like(theta, float(self.reset.value)))
-        return s, self._overflowed(kept if on_read else self._leaked(kept))
+        kept = rules.after_spike(h, s.detach(), theta)
+        if not on_read:
+            kept = _smooth(rules.leaked, kept, kept * self.leak.factor)
+        return s, _smooth(rules.overflowed, kept, kept if self.overflow == "wrap" else rules.overflowed(kept))
+
+    def integer_run(self, x: Tensor, lsb: Tensor, timesteps: int) -> Tensor:
+        """Advance all timesteps at once: the spikes and gradients of :meth:`integer_step`, faster."""
+        theta = integer_threshold(self.v_th, lsb, strict=self.strict)
+        result: Tensor = LifSteps.apply(x, lsb, theta, timesteps, self._rules)  # type: ignore[no-untyped-call]
+        return result
 
     def lower(self, name: str, lsb: Tensor, shape: Shape) -> SpikingNode:
         """Return the ``lif`` node with this neuron's rules."""
@@ -100,22 +107,6 @@ class LifNeuron(Neuron):
             lsb=lsb.detach().cpu().numpy().astype(np.float64),
         )
 
-    def _after_spike(self, h: Tensor, s: Tensor, theta: Tensor, value: Tensor) -> Tensor:
-        if self.reset.kind == "subtract":
-            return h - s * theta
-        if self.reset.kind == "value":
-            return h * (1 - s) + s * value
-        return h * (1 - s)
-
-    def _leaked(self, u: Tensor) -> Tensor:
-        if self.leak.kind == "none":
-            return u
-        return straight_through(u * self.leak.factor, _shifted(u.detach(), self.leak))
-
-    def _overflowed(self, u: Tensor) -> Tensor:
-        top = float((1 << (self.bits - 1)) - 1)
-        if self.overflow == "symmetric":
-            return u.clamp(-top, top)
-        if self.overflow == "saturate":
-            return u.clamp(-top - 1, top)
-        return straight_through(u, torch.remainder(u.detach() + top + 1, 2 * (top + 1)) - top - 1)
+    @property
+    def _rules(self) -> Rules:
+        return Rules(self.v_th, self.bits, self.leak, self.order, self.reset, self.overflow)

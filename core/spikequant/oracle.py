@@ -82,19 +82,22 @@ def run_oracle(program: Program, inputs: IntArray | Mapping[str, IntArray]) -> T
 
 def value_of(node: Node, x: Sequence[IntArray]) -> IntArray:
     """Return the output of a node without state for inputs ``(batch, *shape)``."""
+    value: IntArray
     if isinstance(node, Dense):
-        return x[0] @ node.codes.T + _bias(node, 2)
-    if isinstance(node, Conv2d):
-        return convolved(node, x[0]) + _bias(node, 4)
-    if isinstance(node, Pool):
-        return pooled(node, x[0])
-    if isinstance(node, Flatten):
-        return x[0].reshape(len(x[0]), -1)
-    if isinstance(node, Concat):
-        return np.concatenate(x, axis=1)
-    if isinstance(node, Add):
-        return np.sum(x, axis=0)
-    raise TypeError(f"node '{node.name}' has kind {node.kind}, which the integer semantics does not know")
+        value = x[0] @ node.codes.T + _bias(node, 2)
+    elif isinstance(node, Conv2d):
+        value = convolved(node, x[0]) + _bias(node, 4)
+    elif isinstance(node, Pool):
+        value = pooled(node, x[0])
+    elif isinstance(node, Flatten):
+        value = x[0].reshape(len(x[0]), -1)
+    elif isinstance(node, Concat):
+        value = np.concatenate(x, axis=1)
+    elif isinstance(node, Add):
+        value = np.sum(x, axis=0)
+    else:
+        raise TypeError(f"node '{node.name}' has kind {node.kind}, which the integer semantics does not know")
+    return value
 
 
 def convolved(node: Conv2d, x: IntArray) -> IntArray:
@@ -124,17 +127,22 @@ def pooled(node: Pool, x: IntArray) -> IntArray:
         for ky in range(node.kernel[0])
         for kx in range(node.kernel[1])
     ]
+    value: IntArray
     if isinstance(node, PoolOr):
-        return np.max(taps, axis=0)
-    if isinstance(node, PoolSum):
-        return np.sum(taps, axis=0)
-    raise TypeError(f"node '{node.name}' has kind {node.kind}, which the integer semantics does not know")
+        value = np.max(taps, axis=0)
+    elif isinstance(node, PoolSum):
+        value = np.sum(taps, axis=0)
+    else:
+        raise TypeError(f"node '{node.name}' has kind {node.kind}, which the integer semantics does not know")
+    return value
 
 
 def _tap(padded: IntArray, offset: tuple[int, int], stride: tuple[int, int], rows: int, columns: int) -> IntArray:
     """The value that one kernel tap sees at every output position."""
     y, x = offset
-    return padded[:, :, y : y + (rows - 1) * stride[0] + 1 : stride[0], x : x + (columns - 1) * stride[1] + 1 : stride[1]]
+    return padded[
+        :, :, y : y + (rows - 1) * stride[0] + 1 : stride[0], x : x + (columns - 1) * stride[1] + 1 : stride[1]
+    ]
 
 
 def _bias(node: Weighted, ndim: int) -> IntArray:

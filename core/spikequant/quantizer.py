@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor
 
-from spikequant.gradients import straight_through
+from spikequant.gradients import straight_through_codes
 
 
 class Quantizer(ABC):
@@ -54,7 +55,7 @@ class Quantizer(ABC):
 
     def clip_gradient_scale(self, count: int) -> float:
         """Factor on the gradient of a learnable clip shared by ``count`` values."""
-        return 1.0 / float(count * self.code_range[1]) ** 0.5
+        return 1.0 / math.sqrt(count * self.code_range[1])
 
     def codes_with_gradient(self, x: Tensor, scale: Tensor) -> Tensor:
         """Return the codes as floats, differentiable by the straight-through estimator.
@@ -62,9 +63,7 @@ class Quantizer(ABC):
         Forward: exactly ``quantize(x, scale)``. Backward: as if the code were ``x / scale`` inside
         the range and constant outside (for ``x`` and for ``scale``).
         """
-        low, high = self.code_range
-        ratio = (x / scale).clamp(low, high)
-        return straight_through(ratio, self.checked_codes(x.detach(), scale.detach()))
+        return straight_through_codes(x, scale, self.checked_codes(x.detach(), scale.detach()), self.code_range)
 
     def checked_codes(self, x: Tensor, scale: Tensor) -> Tensor:
         """Return ``quantize(x, scale)``, checked to be integers of the same shape within ``code_range``."""
@@ -80,9 +79,10 @@ class Quantizer(ABC):
                 f" {tuple(x.shape)}; return one code per value"
             )
         low, high = self.code_range
-        if codes.numel() and (int(codes.min()) < low or int(codes.max()) > high):
+        least, most = (int(end) for end in codes.aminmax()) if codes.numel() else (low, high)
+        if least < low or most > high:
             raise ValueError(
-                f"quantizer '{self.name}' returned codes {int(codes.min())}..{int(codes.max())};"
+                f"quantizer '{self.name}' returned codes {least}..{most};"
                 f" {self.bits} bits hold {low}..{high}, so clamp in quantize() or widen code_range"
             )
         return codes

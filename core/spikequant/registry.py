@@ -143,7 +143,7 @@ def discover(entry_points: Iterable[tuple[EntryPoint, Distribution]]) -> Registr
         providers.append(provider)
         try:
             offers.extend(_offers(entry.load(), provider))
-        except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything; it is recorded
+        except Exception as error:  # a stranger's module may raise anything; it is recorded
             failures.append(Failure(provider, f"{type(error).__name__}: {error}"))
     return Registry(tuple(offers), tuple(failures), tuple(providers))
 
@@ -165,7 +165,7 @@ def _offers(module: Any, provider: Provider) -> list[Offer]:
     manager.check_pending()
     implemented = [hook.name for hook in manager.get_hookcallers(module) or []]
     _check_marked(module, implemented)
-    offers = []
+    offers: list[Offer] = []
     for kind, hook in HOOKS.items():
         for classes in getattr(manager.hook, hook)():
             offers.extend(Offer(kind, _name_of(kind, cls), cls, provider) for cls in classes)

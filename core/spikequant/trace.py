@@ -44,7 +44,8 @@ class Trace:
         name = readout if readout is not None else next(iter(self.outputs), None)
         if name is None or name not in self.outputs:
             raise UsageError("the trace holds no readout, so it has no predictions; add a readout node")
-        return np.argmax(self.outputs[name][-1], axis=-1)
+        classes: NDArray[np.int64] = np.argmax(self.outputs[name][-1], axis=-1)
+        return classes
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an ``.npz``; the file appears whole or not at all."""

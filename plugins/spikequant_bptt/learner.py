@@ -40,7 +40,7 @@ class Bptt(Learner):
         decay = [p for p in model.parameters() if p.dim() > 1]
         rest = [p for p in model.parameters() if p.dim() <= 1]
         groups = [{"params": decay, "weight_decay": self.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=self.lr)
+        return torch.optim.AdamW(groups, lr=self.lr, fused=True)
 
     def epoch(
         self,

@@ -30,6 +30,7 @@ class MintLif(LifNeuron):
     def __init__(
         self,
         bits: int = 8,
+        *,
         v_th: float = 1.0,
         strict: bool = True,
         leak_shift: int = 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 import torch
@@ -34,15 +35,15 @@ class Uniform(Quantizer):
     def quantize(self, x: Tensor, scale: Tensor) -> Tensor:
         """Return the nearest codes within the range, int32."""
         low, high = self.code_range
-        ratio = (x / scale).clamp(low, high)
+        ratio = (x / scale).clamp_(low, high)
         below = torch.floor(ratio)
-        return (below + (ratio - below >= 0.5)).to(torch.int32)
+        return below.add_(ratio.sub_(below) >= 0.5).to(torch.int32)
 
     def initial_clip(self, x: Tensor) -> float:
         """Return the clip that training starts with, for the weights ``x`` of a layer."""
         magnitude, top = x.detach().abs(), self.code_range[1]
         mean = 2.0 * float(magnitude.mean())
-        clips = {"mean": mean * top**0.5, "max": float(magnitude.max()), "paper": mean / top}
+        clips = {"mean": mean * math.sqrt(top), "max": float(magnitude.max()), "paper": mean / top}
         return max(clips[self.init], 1e-6)
 
 

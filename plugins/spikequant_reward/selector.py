@@ -41,7 +41,9 @@ class Reward(Selector):
         """Return the candidate of the highest reward."""
         if not candidates:
             raise UsageError("there is no candidate to select from; explore first")
-        ranked = sorted(range(len(candidates)), key=lambda i: (-self.reward(candidates[i]), candidates[i].memory_bits, i))
+        ranked = sorted(
+            range(len(candidates)), key=lambda i: (-self.reward(candidates[i]), candidates[i].memory_bits, i)
+        )
         best = candidates[ranked[0]]
         return Selection(
             ranked[0],

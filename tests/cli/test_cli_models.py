@@ -115,7 +115,9 @@ def test_counts_of_another_model_are_refused(spikequant, trained, tmp_path):
     counts.write_text(counts.read_text().replace('"fc2"', '"fc9"'))
     answer = spikequant("energy", trained / "model.nir", "--counts", counts)
     assert answer.code == 2
-    assert re.fullmatch(r"error: .* counts node 'fc9', which the model does not have; count the same model\n", answer.err)
+    assert re.fullmatch(
+        r"error: .* counts node 'fc9', which the model does not have; count the same model\n", answer.err
+    )
 
 
 def test_samples_that_do_not_fit_are_refused_by_name(spikequant, trained):

@@ -50,9 +50,15 @@ def test_resuming_a_complete_run_changes_nothing(spikequant, trained):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--set", "quantizer.bits"], r"error: --set 'quantizer.bits' is not of the form table.key=value, such as .*\n"),
+        (
+            ["--set", "quantizer.bits"],
+            r"error: --set 'quantizer.bits' is not of the form table.key=value, such as .*\n",
+        ),
         (["--set", "quantizer.name=nope"], r"error: quantizer 'nope' is not installed; known: .*mint.*\n"),
-        (["--set", "quantizer.width=3"], r"error: quantizer 'mint' has no option 'width'; its options are: bits, init\n"),
+        (
+            ["--set", "quantizer.width=3"],
+            r"error: quantizer 'mint' has no option 'width'; its options are: bits, init\n",
+        ),
         (["--set", "quantizer.bits=1"], r"error: quantizer 'mint' refuses its options: .* between 2 and 16\n"),
         (["--set", "colour=1"], r"error: recipe .*small.toml: 'colour': extra inputs are not permitted\n"),
         (["--set", "timesteps=0"], r"error: recipe .*: 'timesteps': input should be greater than or equal to 1\n"),

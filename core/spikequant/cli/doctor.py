@@ -84,7 +84,9 @@ def _backends() -> Iterator[Finding]:
 def _data(folders: tuple[Path, ...]) -> Iterator[Finding]:
     for offer in registry().of("dataset"):
         dataset: Dataset = offer.value()
-        yield _attempt(f"data {offer.name}", f"--data {offer.name}", f"spikequant fetch {offer.name}", _loader(dataset, folders))
+        yield _attempt(
+            f"data {offer.name}", f"--data {offer.name}", f"spikequant fetch {offer.name}", _loader(dataset, folders)
+        )
 
 
 def _loader(dataset: Dataset, folders: tuple[Path, ...]) -> Callable[[], str]:

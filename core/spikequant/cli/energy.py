@@ -36,6 +36,7 @@ from spikequant.trace import joined
 @sample_options
 @json_option
 def command(
+    *,
     model: Path,
     counts_path: Path | None,
     tables: tuple[str, ...],
@@ -62,7 +63,14 @@ def command(
     registered = {offer.name: offer.value for offer in registry().of("energy table")}
     compared = {name: energy_comparison(counts, load_table(name, registered), program) for name in tables or DEFAULT}
     if as_json:
-        emit({"backend": counts.backend, "samples": counts.samples, "cycles": counts.cycles, "tables": {n: c.to_json() for n, c in compared.items()}})
+        emit(
+            {
+                "backend": counts.backend,
+                "samples": counts.samples,
+                "cycles": counts.cycles,
+                "tables": {n: c.to_json() for n, c in compared.items()},
+            }
+        )
         return
     cycles = "" if counts.cycles is None else f", {counts.cycles / counts.samples:,.0f} cycles per sample"
     results.print(f"counted by {counts.backend} on {counts.samples} samples{cycles}", highlight=False)

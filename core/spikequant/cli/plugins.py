@@ -18,9 +18,7 @@ def command(as_json: bool) -> None:
     offers = [offer for kind in kinds for offer in found.of(kind)]
     if as_json:
         rows = [{"kind": o.kind, "name": o.name, "plugin": o.provider.plugin, "from": str(o.provider)} for o in offers]
-        failures = [
-            {"plugin": f.provider.plugin, "from": str(f.provider), "reason": f.reason} for f in found.failures
-        ]
+        failures = [{"plugin": f.provider.plugin, "from": str(f.provider), "reason": f.reason} for f in found.failures]
         emit({"plugins": rows, "failures": failures, "conflicts": list(found.conflicts())})
         return
     table = Table("kind", "name", "what it is", "from", box=None)

@@ -34,6 +34,7 @@ from spikequant.trace import Trace, joined
 @click.option("--counts", "counts_path", type=click.Path(path_type=Path), help="Write the counts (JSON).")
 @json_option
 def command(
+    *,
     model: Path,
     backend: str,
     options: tuple[str, ...],
@@ -50,9 +51,9 @@ def command(
     program = load_program(model)
     chosen = load_samples(program, data, split, samples, data_dir)
     record = trace_path is not None
-    with make_backend(backend, options).compile(program) as executable:
-        with bar(f"run on {backend}", len(chosen)) as advance:
-            trace = joined(list(run_batches(executable, chosen.x, record=record, batch=batch, advance=advance)))
+    compiled = make_backend(backend, options).compile(program)
+    with compiled as executable, bar(f"run on {backend}", len(chosen)) as advance:
+        trace = joined(list(run_batches(executable, chosen.x, record=record, batch=batch, advance=advance)))
     if trace_path is not None:
         trace.save(trace_path)
     if counts_path is not None:

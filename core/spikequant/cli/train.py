@@ -26,6 +26,7 @@ from spikequant.runs import Recipe, RunFolder, Watcher, read_recipe, train
 @data_dir_option
 @json_option
 def command(
+    *,
     recipe: str | None,
     out: Path,
     resume: bool,
@@ -52,7 +53,9 @@ def command(
         result = folder.result()
     else:
         try:
-            result = train(chosen, folder, resume=resume, data_dir=data_dir, device=device, watcher=Watcher(_batch, _epoch))
+            result = train(
+                chosen, folder, resume=resume, data_dir=data_dir, device=device, watcher=Watcher(_batch, _epoch)
+            )
         except KeyboardInterrupt:
             messages.print(f"stopped; continue with: spikequant train --resume --out {out}")
             raise

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
-from numpy.typing import NDArray
 
+from spikequant.backend import Backend
 from spikequant.cli.common import (
     backend_options,
     emit,
@@ -24,13 +24,11 @@ from spikequant.cli.common import (
 from spikequant.cli.progress import bar
 from spikequant.errors import UsageError
 from spikequant.oracle import run_oracle
-from spikequant.program import Program
+from spikequant.program import IntArray, Program, integers
 from spikequant.runs import RunFolder, load_model
 from spikequant.runs.export import model_trace
 from spikequant.trace import Trace
 from spikequant.verify import Verdict, compare
-
-Runner = Callable[[NDArray, Callable[[int], None]], Iterator[Trace]]  # type: ignore[type-arg]
 
 
 @click.command("verify")
@@ -42,6 +40,7 @@ Runner = Callable[[NDArray, Callable[[int], None]], Iterator[Trace]]  # type: ig
 @click.option("--batch", type=click.IntRange(1), default=250, show_default=True, help="Samples at once.")
 @json_option
 def command(
+    *,
     model: Path,
     other: Path | None,
     backend: str,
@@ -70,9 +69,9 @@ def command(
         what = f"training model of {trained}" if trained is not None else backend
         with bar(f"verify {what}", len(chosen)) as advance:
             if trained is not None:
-                verdict = _verify_trained(program, RunFolder(trained), chosen.x, batch, advance)
+                verdict = _verify_trained(program, RunFolder(trained), integers(chosen.x), batch, advance)
             else:
-                verdict = _verify_backend(program, backend, options, chosen.x, batch, advance)
+                verdict = _verify_backend(program, make_backend(backend, options), integers(chosen.x), batch, advance)
     if as_json:
         emit(_as_json(what, verdict))
     else:
@@ -82,14 +81,13 @@ def command(
 
 def _verify_backend(
     program: Program,
-    backend: str,
-    options: tuple[str, ...],
-    x: NDArray,  # type: ignore[type-arg]
+    backend: Backend,
+    x: IntArray,
     batch: int,
     advance: Callable[[int], None],
 ) -> Verdict:
     total = Total([node.name for node in program.order])
-    with make_backend(backend, options).compile(program) as executable:
+    with backend.compile(program) as executable:
         for trace in run_batches(executable, x, record=True, batch=batch, advance=advance):
             total.add(run_oracle(program, x[total.samples : total.samples + trace.counts.samples]), trace)
     return total.verdict
@@ -98,7 +96,7 @@ def _verify_backend(
 def _verify_trained(
     program: Program,
     folder: RunFolder,
-    x: NDArray,  # type: ignore[type-arg]
+    x: IntArray,
     batch: int,
     advance: Callable[[int], None],
 ) -> Verdict:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from spikequant.errors import NirError, ProgramError
 from spikequant.nir_profile.compare import check_same
 from spikequant.nir_profile.fields import DIGEST, Fields
@@ -45,7 +47,8 @@ def read_program(path: str | os.PathLike[str], kinds: Kinds | None = None) -> Pr
     """
     graph = read_graph(path)
     try:
-        return program_of(graph, kinds)
+        with np.errstate(all="ignore"):
+            return program_of(graph, kinds)
     except (NirError, ProgramError) as error:
         raise NirError(f"{os.fspath(path)}: {error}") from error
     except DAMAGE as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import h5py
 import nir
+import numpy as np
 
 from spikequant.errors import NirError
 from spikequant.nir_profile.hdf5 import inspect
@@ -61,7 +62,8 @@ def read_graph(path: str | os.PathLike[str], type_check: bool = False) -> Any:
             kind = _check_node(file.get("node"), "graph", target)
         if kind != "NIRGraph":
             raise NirError(f"{target}: it holds a single {kind} and no graph; export the whole network")
-        graph = nir.read(target, type_check=type_check)
+        with np.errstate(all="ignore"):
+            graph = nir.read(target, type_check=type_check)
     except NirError:
         raise
     except DAMAGE as error:

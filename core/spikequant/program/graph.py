@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from spikequant.errors import ProgramError
@@ -109,12 +110,12 @@ class Program:
             sources = [self._source_shape(edge, shapes) for edge in self.inputs_of(node.name)]
             shapes[node.name] = node_shape(node, sources)
         for edge in self.edges:
-            if edge.delayed and isinstance(self.by_name[edge.target], Add):
-                if shapes[edge.source] != shapes[edge.target]:
-                    raise ProgramError(
-                        f"node '{edge.target}': add joins {shapes[edge.target]} and, delayed, {shapes[edge.source]};"
-                        " shapes must be equal"
-                    )
+            joins = edge.delayed and isinstance(self.by_name[edge.target], Add)
+            if joins and shapes[edge.source] != shapes[edge.target]:
+                raise ProgramError(
+                    f"node '{edge.target}': add joins {shapes[edge.target]} and, delayed, {shapes[edge.source]};"
+                    " shapes must be equal"
+                )
         return shapes
 
     def _source_shape(self, edge: Edge, shapes: dict[str, Shape]) -> Shape | None:
@@ -201,7 +202,7 @@ class Program:
 def chain(nodes: Iterable[Node], timesteps: int, **fields: Any) -> Program:
     """Return the program in which each node feeds the next one."""
     listed = tuple(nodes)
-    edges = tuple(Edge(a.name, b.name) for a, b in zip(listed, listed[1:], strict=False))
+    edges = tuple(Edge(a.name, b.name) for a, b in pairwise(listed))
     return Program(listed, edges, timesteps, **fields)
 
 

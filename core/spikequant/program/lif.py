@@ -63,7 +63,11 @@ class Lif(SpikingNode):
     def operations(self, x_bits: int) -> tuple[Operation, ...]:
         """One leak, one add (two with a bias), one compare, one register write; subtracting theta is one add more."""
         adds = 1 + (self.bias is not None) + (self.reset.kind == "subtract")
-        leak = {"none": (), "shift": (Operation("shift", self.u_bits),), "multiply": (Operation("multiply", self.u_bits),)}
+        leak = {
+            "none": (),
+            "shift": (Operation("shift", self.u_bits),),
+            "multiply": (Operation("multiply", self.u_bits),),
+        }
         return (
             *leak[self.leak.kind],
             Operation("add", x_bits, adds),

@@ -31,9 +31,8 @@ def integers(values: Any) -> IntArray:
     dtype('int64')
     """
     array = np.asarray(values)
-    if array.dtype.kind not in "iub":
-        if not np.array_equal(array, np.floor(array)):
-            raise TypeError(f"codes must be integers, and {array.dtype} values with a fraction were given")
+    if array.dtype.kind not in "iub" and not np.array_equal(array, np.floor(array)):
+        raise TypeError(f"codes must be integers, and {array.dtype} values with a fraction were given")
     return array.astype(np.int64)
 
 

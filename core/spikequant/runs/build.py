@@ -14,8 +14,8 @@ from spikequant.learner import Learner
 from spikequant.model import InputCoding, SpikingModel
 from spikequant.neuron import Neuron
 from spikequant.quantizer import Quantizer
-from spikequant.runs.recipe import Recipe
 from spikequant.registry import Registry, registry
+from spikequant.runs.recipe import Recipe
 
 
 def load_data(recipe: Recipe, data_dir: Path | None, found: Registry | None = None) -> tuple[Split, Split]:

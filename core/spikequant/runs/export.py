@@ -15,7 +15,7 @@ from spikequant.errors import RunError
 from spikequant.model import SpikingModel, as_input, lower
 from spikequant.nir_profile import acted_counts, write_program
 from spikequant.oracle import run_oracle
-from spikequant.program import Program
+from spikequant.program import Program, integers
 from spikequant.registry import node_kinds
 from spikequant.runs.build import load_data
 from spikequant.runs.folder import RunFolder
@@ -61,7 +61,7 @@ def export_run(folder: RunFolder, path: Path, *, data_dir: Path | None = None) -
     }
     program = lower(model, provenance=provenance)
     train_split, _ = load_data(recipe, data_dir)
-    x = train_split.x[:CALIBRATION]
+    x = integers(train_split.x[:CALIBRATION])
     expected = run_oracle(program, x)
     verdict = compare(expected, model_trace(model, x), [node.name for node in program.order])
     if not verdict.identical:

@@ -1,12 +1,12 @@
 """A run folder: recipe, progress, metrics, checkpoints and the result of one training run.
 
-    run/recipe.toml             what is trained, as validated
-    run/metrics.jsonl           one line per epoch
-    run/checkpoint.safetensors  after the last finished epoch: parameters, optimizer, position
-    run/float.safetensors       the float model
-    run/model.safetensors       the quantized model
-    run/result.json             accuracies; its presence means that the run is complete
-"""  # noqa: D415, D205
+run/recipe.toml             what is trained, as validated
+run/metrics.jsonl           one line per epoch
+run/checkpoint.safetensors  after the last finished epoch: parameters, optimizer, position
+run/float.safetensors       the float model
+run/model.safetensors       the quantized model
+run/result.json             accuracies; its presence means that the run is complete
+"""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ class RunFolder:
         try:
             lock.acquire()
         except Timeout as error:
-            raise RunError(f"another process is training in {self.path}; wait for it or choose another --out") from error
+            raise RunError(
+                f"another process is training in {self.path}; wait for it or choose another --out"
+            ) from error
         return lock
 
     def recipe(self) -> Recipe:
