@@ -79,7 +79,7 @@ def spikequant_neurons() -> list[type[Neuron]]:
 def spikequant_learners() -> list[type[Learner]]:
     """Offer learners.
 
-    A complete plugin module; it trains by yielding once per epoch::
+    A complete plugin module; what :meth:`~spikequant.Learner.start` returns is kept between epochs::
 
         import torch
         from spikequant import Learner, hookimpl
@@ -89,10 +89,10 @@ def spikequant_learners() -> list[type[Learner]]:
 
             name = "frozen"
 
-            def start(self, model, data, *, epochs, seed):
+            def start(self, model, *, epochs, seed):
                 return torch.optim.SGD(model.parameters(), lr=0.0)
 
-            def epoch(self, model, data, optimizer, number, *, seed):
+            def epoch(self, model, data, state, number, *, epochs, seed, progress=lambda done, total: None):
                 return {"loss": 0.0}
 
         @hookimpl

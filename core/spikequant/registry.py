@@ -143,7 +143,7 @@ def discover(entry_points: Iterable[tuple[EntryPoint, Distribution]]) -> Registr
         providers.append(provider)
         try:
             offers.extend(_offers(entry.load(), provider))
-        except Exception as error:  # a stranger's module may raise anything; it is recorded
+        except (Exception, SystemExit) as error:  # a stranger's module may raise anything; it is recorded
             failures.append(Failure(provider, f"{type(error).__name__}: {error}"))
     return Registry(tuple(offers), tuple(failures), tuple(providers))
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from spikequant.dataset import Split
+from spikequant.errors import RunError
 from spikequant.learner import Learner, LearnerState
 from spikequant.model import SpikingModel, as_input
 from spikequant.quantizer import Quantizer
@@ -98,11 +99,18 @@ class Training:
         if not self.folder.checkpoint.exists():
             return "float", 0, None
         saved = load_checkpoint(self.folder.checkpoint)
-        self.rows, self.accuracies = saved["rows"], saved["accuracies"]
-        if saved["phase"] == "integer":
-            self.model.quantize(self.quantizer)
-        self.model.load_state_dict(saved["model"])
-        return saved["phase"], saved["done"], saved["state"]
+        try:
+            self.rows, self.accuracies = saved["rows"], saved["accuracies"]
+            if saved["phase"] == "integer":
+                self.model.quantize(self.quantizer)
+            self.model.load_state_dict(saved["model"])
+            position = saved["phase"], saved["done"], saved["state"]
+        except (KeyError, RuntimeError) as error:
+            raise RunError(
+                f"checkpoint {self.folder.checkpoint} does not belong to this recipe: {error}; train in another folder"
+            ) from error
+        self.folder.write_metrics(self.rows)
+        return position
 
 
 def accuracy(model: SpikingModel, data: Split, batch: int = 500) -> float:
