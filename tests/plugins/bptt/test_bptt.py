@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-import spikequant_bptt
 import torch
-from spikequant_bptt.learner import Bptt, _shifted
 
+import spikequant_bptt
 from spikequant import SpikingModel, Split
 from spikequant.model import InputCoding
 from spikequant.network import DenseLayer, FlattenLayer, ReadoutLayer
 from spikequant.testing import learner_checks
+from spikequant_bptt.learner import Bptt, _shifted
 from spikequant_mint.mint_lif import MintLif
 
 

@@ -1,12 +1,12 @@
 """MINT's quantizers and neurons keep their contracts, whatever their options."""
 
 import pytest
+
 import spikequant_mint
+from spikequant.testing import neuron_checks, quantizer_checks
 from spikequant_mint.mint_lif import MintLif
 from spikequant_mint.quantizers import Mint, VanillaUq
 from spikequant_mint.uq_lif import UqLif
-
-from spikequant.testing import neuron_checks, quantizer_checks
 
 
 @quantizer_checks(Mint(bits=2), Mint(bits=4, init="max"), Mint(bits=8, init="paper"), Mint(bits=16), VanillaUq(bits=8))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from spikequant_mint.mint_lif import MintLif
 
 QUARTER = torch.tensor([0.25])

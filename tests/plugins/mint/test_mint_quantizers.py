@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from spikequant_mint.quantizers import Mint, VanillaUq
 
 SCALE = torch.tensor(0.25)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from spikequant_mint.scaled_lif import ScaledLif
 from spikequant_mint.uq_lif import UqLif
 

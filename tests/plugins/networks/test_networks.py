@@ -1,18 +1,18 @@
 """The bundled architectures, and VGG-9 as the MINT paper counts it."""
 
 import pytest
-import spikequant_networks
 import torch
-from spikequant_networks.cnn import Cnn
-from spikequant_networks.mlp import Mlp
-from spikequant_networks.vgg9 import Vgg9
 
+import spikequant_networks
 from spikequant.errors import UsageError
 from spikequant.memory import mint_memory_mib, program_memory
 from spikequant.model import InputCoding, SpikingModel, lower
 from spikequant.network import ConvLayer, DenseLayer, FlattenLayer, PoolOrLayer, PoolSumLayer, ReadoutLayer
 from spikequant_mint.mint_lif import MintLif
 from spikequant_mint.quantizers import Mint
+from spikequant_networks.cnn import Cnn
+from spikequant_networks.mlp import Mlp
+from spikequant_networks.vgg9 import Vgg9
 
 WEIGHTS, NEURONS = 1_736_906, 245_760
 STEPS, BATCH, CLASSES = 8, 50, 10

@@ -1,12 +1,12 @@
 """The reward keeps the contract of selectors, and chooses by Q-SpiNN's Eq. 5."""
 
 import pytest
-import spikequant_reward
-from spikequant_reward.selector import Reward
 
+import spikequant_reward
 from spikequant import Candidate
 from spikequant.errors import UsageError
 from spikequant.testing import selector_checks
+from spikequant_reward.selector import Reward
 
 MILLION = 1_000_000
 UNSUPERVISED = {"W(Q1.8)-N(Qi.8)": (86.56, 3.194), "W(Q1.6)-N(FP32)": (86.27, 3.94), "W(Q1.6)-N(Qi.6)": (86.24, 3.987)}
