@@ -145,6 +145,10 @@ def stride(file):
     replace(file, "node/nodes/conv/stride", np.array([2, 1]))
 
 
+def end_dim(file):
+    replace(file, "node/nodes/flat/end_dim", np.iinfo(np.int64).max)
+
+
 def timesteps(file):
     replace(file, "node/metadata/spikequant/timesteps", 5)
 
@@ -257,6 +261,7 @@ CASES = [
     (conv_bias, rf"node 'conv': bias is \[1.0, 1.0, 1.0\], and its metadata makes it \[0.0, 0.0, 0.0\]; {AGAIN}"),
     (leak_potential, rf"node 'lif2': v_leak is \[0.0, 0.0, 0.0, 0.0\], and its metadata makes it \[2.0, .*; {AGAIN}"),
     (stride, rf"node 'conv': stride is \[2, 1\], and its metadata makes it \(1, 1\); {AGAIN}"),
+    (end_dim, r"(it cannot be read as NIR .*|node 'flat': end_dim is .*)"),
     (timesteps, rf"graph: {EDITED}"),
     (dt, rf"node 'lif1': tau is .*; {AGAIN}"),
     (edge_lost, r"graph: the edges do not match the metadata: the graph lacks pool -> pool__or"),
