@@ -89,6 +89,8 @@ class LifNeuron(Neuron):
 
     def integer_run(self, x: Tensor, lsb: Tensor, timesteps: int) -> Tensor:
         """Advance all timesteps at once: the spikes and gradients of :meth:`integer_step`, faster."""
+        if type(self).integer_step is not LifNeuron.integer_step:
+            return super().integer_run(x, lsb, timesteps)
         theta = integer_threshold(self.v_th, lsb, strict=self.strict)
         result: Tensor = LifSteps.apply(x, lsb, theta, timesteps, self._rules)  # type: ignore[no-untyped-call]
         return result

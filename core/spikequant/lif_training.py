@@ -31,13 +31,13 @@ class Rules:
         return (-top, top) if self.overflow == "symmetric" else (-top - 1, top)
 
     def leaked(self, u: Tensor) -> Tensor:
-        """Return ``leak(u)`` in whole numbers; exact, since a division by a power of two is exact in floats."""
+        """Return ``leak(u)`` in whole numbers; exact: a shift divides by a power of two, a product takes float64."""
         if self.leak.kind == "none":
             return u
-        real = u * self.leak.factor
+        real = (u.double() if self.leak.kind == "multiply" else u) * self.leak.factor
         if self.leak.rounding == "floor":
-            return torch.floor(real)
-        return torch.trunc(real) if self.leak.rounding == "toward_zero" else torch.floor(real + 0.5)
+            return torch.floor(real).to(u.dtype)
+        return (torch.trunc(real) if self.leak.rounding == "toward_zero" else torch.floor(real + 0.5)).to(u.dtype)
 
     def overflowed(self, u: Tensor) -> Tensor:
         """Return what the register keeps of ``u``."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spikequant import LifNeuron, Neuron
+from spikequant import LifNeuron
 from spikequant.gradients import rounded, spike
 from spikequant.nir_profile import NodeMapping
 from spikequant.program import Leak, Shape
@@ -44,8 +44,6 @@ class UqLif(LifNeuron):
     def node_mappings(cls) -> Mapping[str, NodeMapping]:
         """Return how ``scaled_lif`` travels in NIR."""
         return {ScaledLif.kind: ScaledLifMapping()}
-
-    integer_run = Neuron.integer_run
 
     def integer_step(self, x: Tensor, u: Tensor, lsb: Tensor) -> tuple[Tensor, Tensor]:
         """Advance one timestep in whole numbers carried as float64 (exact below 2**53)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,27 @@ def check_integer_step(neuron: Neuron) -> None:
             fired, stored, _ = node.step(_integers(x), stored)
             for what, got, want in (("spike", s, fired), ("potential", u, stored)):
                 _assert_equal(got, want, f"neuron '{neuron.name}', {case.label}, timestep {t}: {what}")
+
+
+def check_integer_run(neuron: Neuron) -> None:
+    """``integer_run`` gives the spikes and the gradients of repeated ``integer_step``."""
+    for case in cases(neuron):
+        for what, x in (("its own input at every timestep", case.x), ("one input for all timesteps", case.x[:1])):
+            where = f"neuron '{neuron.name}', {case.label}, {what}: integer_run()"
+            outcomes = []
+            for run in (neuron.integer_run, partial(Neuron.integer_run, neuron)):
+                given = x.clone().requires_grad_(), case.spread_lsb.clone().requires_grad_()
+                spikes = run(*given, STEPS)
+                grads = torch.autograd.grad(spikes.sum(), given)
+                outcomes.append((spikes.detach(), *grads))
+            got, want = outcomes
+            shapes = f"{where} returned shape {tuple(got[0].shape)}; it must be {tuple(want[0].shape)}"
+            assert got[0].shape == want[0].shape, shapes
+            differing = int((got[0] != want[0]).sum())
+            assert not differing, f"{where} differs from repeated integer_step() in {differing} spikes"
+            for name, a, b in zip(("x", "lsb"), got[1:], want[1:], strict=True):
+                near = torch.allclose(a, b, rtol=1e-3, atol=1e-5 * float(b.abs().max()))
+                assert near, f"{where}: the gradient to {name} is not that of repeated integer_step()"
 
 
 def check_limits(neuron: Neuron) -> None:
@@ -248,6 +270,7 @@ neuron_checks: Contract[Neuron] = Contract(
         check_described,
         check_lowers,
         check_integer_step,
+        check_integer_run,
         check_limits,
         check_batch_split,
         check_inputs_unchanged,
