@@ -64,8 +64,5 @@ def _neuron_counts(layer: Layer, counters: Mapping[str, int], acc_bits: int) -> 
     ]
     if neuron.leak.kind == "shift":
         operations.insert(0, Operation("shift", neuron.u_bits, steps))
-    moved = (
-        Traffic("sram", "spikes", counters["words_written"] * WORD),
-        Traffic("register", "potential", 2 * steps * neuron.u_bits),
-    )
+    moved = (Traffic("sram", "spikes", counters["words_written"] * WORD),)
     return NodeCounts(neuron.kind, tuple(operations), moved, steps, counters["fires"], counters["saturations"])

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from spikequant.counts import Counts, NodeCounts, Traffic
-from spikequant.energy import EnergyReport, energy_of, load_table
-from spikequant.energy_baselines import ann_counterpart, energy_comparison, uq_counterpart
-from spikequant.energy_table import built_in_tables
+from spikequant.energy.report import EnergyReport, energy_of, load_table
+from spikequant.energy.baselines import ann_counterpart, energy_comparison, uq_counterpart
+from spikequant.energy.table import built_in_tables
 from spikequant.errors import UsageError
 from spikequant.oracle import run_oracle
 from spikequant.program import Conv2d, Dense, Flatten, Input, Lif, Operation, Readout, chain

@@ -20,8 +20,7 @@ from spikequant.cli.common import (
 )
 from spikequant.cli.progress import bar
 from spikequant.counts import Counts
-from spikequant.energy_baselines import energy_comparison
-from spikequant.energy_table import load_table
+from spikequant.energy import energy_comparison, load_table
 from spikequant.errors import UsageError
 from spikequant.program import Program
 from spikequant.registry import registry

@@ -14,16 +14,17 @@ from spikequant.runs.export import export_run
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="File to write; default: RUN/model.nir.")
+@click.option("--samples", type=click.IntRange(1), help="Training samples to check on; default: 256, fewer if large.")
 @data_dir_option
 @json_option
-def command(run: Path, out: Path | None, data_dir: Path | None, as_json: bool) -> None:
+def command(run: Path, out: Path | None, samples: int | None, data_dir: Path | None, as_json: bool) -> None:
     """Write the quantized model of the run folder RUN as a .nir file.
 
     The integers are checked against the trained model on calibration samples first; if any spike or
     state differs, nothing is written.
     """
     path = out or run / "model.nir"
-    export = export_run(RunFolder(run), path, data_dir=data_dir)
+    export = export_run(RunFolder(run), path, samples=samples, data_dir=data_dir)
     if as_json:
         verdict = export.verdict
         emit(

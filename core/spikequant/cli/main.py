@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -51,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: Words after the command's name; those of the process by default.
     """
     try:
-        program.main(None if arguments is None else list(arguments), prog_name="spikequant", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            program.main(None if arguments is None else list(arguments), prog_name="spikequant", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -63,3 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(130)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as a sentence, without the line of code that raised it."""
+    click.echo(f"warning: {message}", err=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spikequant.errors import ProgramError
+from spikequant.program.lif import Lif
 from spikequant.program.nodes import Add, Concat, Input, Node, PoolOr, PoolSum, Readout, SpikingNode, Weighted
 
 Range = tuple[int, int]
@@ -24,7 +25,11 @@ def node_range(node: Node, sources: Sequence[Range], timesteps: int) -> Range:
     if isinstance(node, Weighted):
         low, high = _weighted(node, sources[0])
     elif isinstance(node, SpikingNode):
-        _check_fits(node, node.pre_reset_limits(*sources[0]))
+        low, high = node.pre_reset_limits(*sources[0])
+        if isinstance(node, Lif):
+            kept = max(-low, high, -node.potential_limits[0], abs(node.reset.value)) + int(abs(node.theta).max())
+            _check_fits(node, (-kept * node.leak.multiplier, kept * node.leak.multiplier))
+        _check_fits(node, (low, high))
         return 0, 1
     elif isinstance(node, Add):
         low, high = sum(s[0] for s in sources), sum(s[1] for s in sources)

@@ -218,6 +218,7 @@ class SpikingNode(Node):
     """
 
     u_bits: int = 8
+    kind: ClassVar[str] = "spiking"
 
     @property
     @abstractmethod

@@ -15,7 +15,7 @@ from spikequant.errors import RunError
 from spikequant.model import SpikingModel, as_input, lower
 from spikequant.nir_profile import acted_counts, write_program
 from spikequant.oracle import run_oracle
-from spikequant.program import Program, integers
+from spikequant.program import Program, Weighted, integers
 from spikequant.registry import node_kinds
 from spikequant.runs.build import load_data
 from spikequant.runs.folder import RunFolder
@@ -23,7 +23,9 @@ from spikequant.runs.train import load_model
 from spikequant.trace import Trace
 from spikequant.verify import Verdict, compare
 
-CALIBRATION = 256
+CALIBRATION_SAMPLES = 256
+CALIBRATION_WORK = 1 << 32
+"""Accumulates of the oracle that a default calibration may cost: seconds, not minutes."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,14 @@ class Export:
     samples: int
 
 
-def export_run(folder: RunFolder, path: Path, *, data_dir: Path | None = None) -> Export:
+def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, data_dir: Path | None = None) -> Export:
     """Write the quantized model of ``folder`` to ``path``.
+
+    Args:
+        folder: A complete run.
+        path: The ``.nir`` file.
+        samples: Training samples to calibrate and check on; see :func:`calibration_samples`.
+        data_dir: Where data sets lie.
 
     Raises:
         RunError: The run is not complete, or the exported integers differ from the trained model's.
@@ -61,7 +69,7 @@ def export_run(folder: RunFolder, path: Path, *, data_dir: Path | None = None) -
     }
     program = lower(model, provenance=provenance)
     train_split, _ = load_data(recipe, data_dir)
-    x = integers(train_split.x[:CALIBRATION])
+    x = integers(train_split.x[: samples or calibration_samples(program)])
     expected = run_oracle(program, x)
     verdict = compare(expected, model_trace(model, x), [node.name for node in program.order])
     if not verdict.identical:
@@ -69,6 +77,16 @@ def export_run(folder: RunFolder, path: Path, *, data_dir: Path | None = None) -
     acted = acted_counts(program, expected.counts)
     write_program(program, path, acted, kinds=node_kinds())
     return Export(program, verdict, acted, len(x))
+
+
+def calibration_samples(program: Program) -> int:
+    """Return how many samples to calibrate on: 256, fewer for a large program, 8 at least."""
+    work = sum(
+        program.timesteps * int(np.prod(program.shapes[node.name])) * int(np.prod(node.codes.shape[1:]))
+        for node in program.nodes
+        if isinstance(node, Weighted)
+    )
+    return max(8, min(CALIBRATION_SAMPLES, CALIBRATION_WORK // work))
 
 
 def model_trace(model: SpikingModel, x: NDArray[np.integer]) -> Trace:

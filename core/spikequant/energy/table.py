@@ -13,7 +13,7 @@ from typing import Any
 from spikequant.errors import UsageError
 
 _PJ = {"fJ": 1e-3, "pJ": 1.0, "nJ": 1e3}
-BUILT_IN = Path(__file__).parent / "energy_tables"
+BUILT_IN = Path(__file__).parent / "tables"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Energy from counts: one place where operations and traffic meet a table of per-operation energies.
 
 A report cannot be made without the name of its table and its assumptions in words. Baselines to compare with
-are in :mod:`spikequant.energy_baselines`; tables in :mod:`spikequant.energy_table`.
+are in :mod:`spikequant.energy.baselines`; tables in :mod:`spikequant.energy.table`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from spikequant.counts import Counts, NodeCounts
-from spikequant.energy_table import EnergyTable, load_table
+from spikequant.energy.table import EnergyTable, load_table
 from spikequant.errors import UsageError
 
 __all__ = ["Accounting", "EnergyLine", "EnergyReport", "EnergyTable", "energy_of", "load_table"]

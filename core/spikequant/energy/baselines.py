@@ -15,7 +15,7 @@ import numpy as np
 
 from spikequant.counting import fan_out
 from spikequant.counts import Counts, NodeCounts, Traffic
-from spikequant.energy import Accounting, EnergyReport, EnergyTable, energy_of
+from spikequant.energy.report import Accounting, EnergyReport, EnergyTable, energy_of
 from spikequant.errors import UsageError
 from spikequant.program import Input, Operation, Program, Weighted
 

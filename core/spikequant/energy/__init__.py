@@ -1,0 +1,17 @@
+"""Energy from counts: named tables, reports that carry their assumptions, and the baselines beside them."""
+
+from spikequant.energy.baselines import EnergyComparison, ann_counterpart, energy_comparison, uq_counterpart
+from spikequant.energy.report import EnergyReport, energy_of
+from spikequant.energy.table import EnergyTable, built_in_tables, load_table
+
+__all__ = [
+    "EnergyComparison",
+    "EnergyReport",
+    "EnergyTable",
+    "ann_counterpart",
+    "built_in_tables",
+    "energy_comparison",
+    "energy_of",
+    "load_table",
+    "uq_counterpart",
+]
