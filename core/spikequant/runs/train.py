@@ -106,9 +106,7 @@ class Training:
             self.model.load_state_dict(saved["model"])
             position = saved["phase"], saved["done"], saved["state"]
         except (KeyError, RuntimeError) as error:
-            raise RunError(
-                f"checkpoint {self.folder.checkpoint} does not belong to this recipe: {error}; train in another folder"
-            ) from error
+            raise _foreign(self.folder.checkpoint, error) from error
         self.folder.write_metrics(self.rows)
         return position
 
@@ -162,5 +160,14 @@ def load_model(folder: RunFolder, *, precision: Phase = "integer") -> SpikingMod
     model = build_model(recipe)
     if precision == "integer":
         model.quantize(quantizer_factory(recipe))
-    model.load_state_dict(load_checkpoint(folder.model if precision == "integer" else folder.float_model)["model"])
+    path = folder.model if precision == "integer" else folder.float_model
+    saved = load_checkpoint(path)
+    try:
+        model.load_state_dict(saved["model"])
+    except (KeyError, RuntimeError) as error:
+        raise _foreign(path, error) from error
     return model.eval()
+
+
+def _foreign(path: Path, error: Exception) -> RunError:
+    return RunError(f"checkpoint {path} does not belong to this recipe: {error}; train in another folder")

@@ -1,0 +1,115 @@
+"""Recipes are validated before anything runs; what is wrong is named, from the first word to the last."""
+
+import pytest
+
+from spikequant.errors import UsageError
+from spikequant.registry import registry
+from spikequant.runs import parse_recipe, read_recipe
+
+SMALL = """
+timesteps = 2
+[data]
+name = "digits"
+[network]
+name = "mlp"
+hidden = [8]
+[neuron]
+name = "mint-lif"
+[quantizer]
+name = "mint"
+bits = 4
+[learner]
+name = "bptt"
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def test_a_recipe_has_defaults_and_options(file):
+    recipe = read_recipe(file)
+    assert (recipe.seed, recipe.timesteps) == (0, 2)
+    assert (recipe.training.float_epochs, recipe.training.epochs) == (10, 20)
+    assert (recipe.network.name, recipe.network.options) == ("mlp", {"hidden": [8]})
+    assert recipe.learner.options == {}
+    assert (recipe.data.train_samples, recipe.data.test_samples) == (None, None)
+
+
+def test_changes_are_values_of_toml_or_else_words(file):
+    changes = (
+        "quantizer.bits=2",
+        "network.hidden=[4, 5]",
+        "quantizer.init=max",
+        "training.epochs=3",
+        "neuron.strict=false",
+    )
+    recipe = read_recipe(file, changes)
+    assert recipe.quantizer.options == {"bits": 2, "init": "max"}
+    assert recipe.network.options == {"hidden": [4, 5]}
+    assert recipe.training.epochs == 3
+    assert recipe.neuron.options == {"strict": False}
+
+
+def test_every_shipped_recipe_is_valid():
+    offers = registry().of("recipe")
+    assert offers
+    for offer in offers:
+        recipe = read_recipe(offer.value)
+        for kind in ("quantizer", "neuron", "network", "learner"):
+            part = getattr(recipe, kind)
+            registry().make(kind, part.name, part.options)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("seed=-1", "'seed': input should be greater than or equal to 0"),
+        ("timesteps=1025", "'timesteps': input should be less than or equal to 1024"),
+        ("training.epochs=0", "'training.epochs': input should be greater than or equal to 1"),
+        ("training.float_epochs=-1", "'training.float_epochs': input should be greater than or equal to 0"),
+        ("data.train_samples=0", "'data.train_samples': input should be greater than or equal to 1"),
+        ("training.epoch=3", "'training.epoch': extra inputs are not permitted"),
+        ("colour=3", "'colour': extra inputs are not permitted"),
+        ("data.folder=3", "'data.folder': extra inputs are not permitted"),
+        ("seed=many", "'seed': input should be a valid integer, unable to parse string as an integer"),
+        ("learner.name=7", "'learner.name': input should be a valid string"),
+    ],
+)
+def test_a_faulty_value_is_named_by_its_key(file, change, message):
+    with pytest.raises(UsageError, match=r"^recipe \S+small.toml: '[a-z_.]+': .+$") as caught:
+        read_recipe(file, (change,))
+    assert str(caught.value) == f"recipe {file}: {message}"
+
+
+def test_several_faults_are_counted():
+    with pytest.raises(UsageError, match=r"^recipe mine: 'data': field required \(and 4 more\)$"):
+        parse_recipe({}, "mine")
+
+
+@pytest.mark.parametrize("change", ["quantizer.bits", "=3", "quantizer.=3", ".bits=3", "a..b=1", ""])
+def test_a_change_of_another_form_is_refused(file, change):
+    with pytest.raises(UsageError, match=r"^--set '.*' is not of the form table.key=value, such as quantizer.bits=2$"):
+        read_recipe(file, (change,))
+
+
+def test_a_change_within_a_number_is_refused(file):
+    message = r"^--set 'timesteps.more=1': 'timesteps' is not a table in this recipe$"
+    with pytest.raises(UsageError, match=message):
+        read_recipe(file, ("timesteps.more=1",))
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(UsageError, match=r"^recipe \S+nowhere.toml cannot be read: No such file or directory$"):
+        read_recipe(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize("content", [b"timesteps = ", b"\xff\xfe", b"[data]\n[data]\n"])
+def test_a_file_that_is_not_toml(tmp_path, content):
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"^recipe \S+bad.toml is not TOML: .+$"):
+        read_recipe(path)

@@ -1,0 +1,89 @@
+"""A run folder holds one run, is trained in by one process, and says what is wrong with it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from spikequant.errors import RunError
+from spikequant.runs import RunFolder, parse_recipe
+
+NAMES = {"data": "digits", "network": "mlp", "neuron": "mint-lif", "quantizer": "mint", "learner": "bptt"}
+RECIPE = parse_recipe({kind: {"name": name} for kind, name in NAMES.items()}, "test")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = RunFolder(tmp_path / "deep" / "run")
+    made.create(RECIPE)
+    return made
+
+
+def test_the_recipe_comes_back(folder):
+    assert folder.recipe() == RECIPE
+    assert not folder.complete
+
+
+def test_an_unfinished_run_is_not_overwritten(folder):
+    message = r"^\S+run already holds an unfinished run; continue it with --resume; choose another folder with --out$"
+    with pytest.raises(RunError, match=message):
+        folder.create(RECIPE)
+
+
+def test_a_complete_run_is_not_overwritten(folder):
+    folder.write_result({"accuracy": {"trained": 0.5}})
+    with pytest.raises(RunError, match=r"^\S+run already holds a complete run; choose another folder with --out$"):
+        folder.create(RECIPE)
+    assert folder.result() == {"accuracy": {"trained": 0.5}}
+
+
+def test_an_unfinished_run_has_no_result(folder):
+    message = r"^the run in \S+run is not complete; continue it with 'spikequant train --resume'$"
+    with pytest.raises(RunError, match=message):
+        folder.result()
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    message = r"^\S+ is not a run folder: it holds no recipe.toml; make one with 'spikequant train'$"
+    with pytest.raises(RunError, match=message):
+        RunFolder(tmp_path).recipe()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"^run folder \S+run cannot be made: Not a directory$"):
+        RunFolder(tmp_path / "file" / "run").create(RECIPE)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"text"'])
+def test_a_damaged_result_is_named(folder, text):
+    (folder.path / "result.json").write_text(text)
+    with pytest.raises(RunError, match=r"^\S+result.json is damaged: .+$"):
+        folder.result()
+
+
+def test_metrics_are_replaced_as_a_whole(folder):
+    assert folder.metrics() == []
+    folder.write_metrics([{"epoch": 1, "loss": 1 / 3}])
+    folder.write_metrics([{"epoch": 1, "loss": 1 / 3}, {"epoch": 2, "loss": 0.1}])
+    assert folder.metrics() == [{"epoch": 1, "loss": 1 / 3}, {"epoch": 2, "loss": 0.1}]
+    assert not list(folder.path.glob("*.part"))
+
+
+def test_one_process_at_a_time(folder):
+    """The other one is a real process; the lock ends with it."""
+    program = (
+        "import sys; from pathlib import Path; from spikequant.runs import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).lock():\n"
+        "    print('locked', flush=True); sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", program, str(folder.path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "locked\n"
+        message = r"^another process is training in \S+run; wait for it or choose another --out$"
+        with pytest.raises(RunError, match=message):
+            folder.lock()
+        other.kill()
+        other.wait()
+    with folder.lock():
+        pass

@@ -1,0 +1,232 @@
+"""A training run can be stopped at any moment and resumed; it ends with the same bits."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from spikequant.errors import PluginError, RunError
+from spikequant.runs import RunFolder, Watcher, load_data, load_model, parse_recipe, train
+from spikequant.runs.checkpoint import load_checkpoint
+from spikequant.runs.train import accuracy
+
+FLOAT_EPOCHS, EPOCHS = 2, 3
+ENDS = ("model.safetensors", "float.safetensors", "metrics.jsonl", "result.json", "checkpoint.safetensors")
+
+
+def recipe(**changes):
+    table = {
+        "timesteps": 2,
+        "data": {"name": "digits", "train_samples": 60, "test_samples": 30},
+        "network": {"name": "cnn", "channels": [4], "strides": [2]},
+        "neuron": {"name": "mint-lif"},
+        "quantizer": {"name": "mint", "bits": 4},
+        "learner": {"name": "bptt", "lr": 1e-2, "batch_size": 20, "shift": 1},
+        "training": {"float_epochs": FLOAT_EPOCHS, "epochs": EPOCHS},
+    }
+    return parse_recipe({**table, **changes}, "test")
+
+
+def ends(folder):
+    return {name: (folder.path / name).read_bytes() for name in ENDS}
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A run that was never stopped."""
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "straight")
+    train(recipe(), folder)
+    return folder
+
+
+def test_a_run_reports_every_epoch_and_its_accuracies(straight):
+    rows = straight.metrics()
+    assert [(row["phase"], row["epoch"]) for row in rows] == [
+        *(("float", n + 1) for n in range(FLOAT_EPOCHS)),
+        *(("integer", n + 1) for n in range(EPOCHS)),
+    ]
+    result = straight.result()
+    assert result["accuracy"]["float"] == rows[FLOAT_EPOCHS - 1]["test_accuracy"]
+    assert result["accuracy"]["trained"] == rows[-1]["test_accuracy"]
+    assert (result["test_samples"], result["epochs"]) == (30, len(rows))
+
+
+def test_the_same_recipe_gives_the_same_bits(straight, tmp_path):
+    again = RunFolder(tmp_path / "again")
+    train(recipe(), again)
+    assert ends(again) == ends(straight)
+
+
+def test_another_seed_gives_another_model(straight, tmp_path):
+    other = RunFolder(tmp_path / "other")
+    train(recipe(seed=1), other)
+    assert other.model.read_bytes() != straight.model.read_bytes()
+
+
+class Stop:
+    """Interrupts a run after a number of epochs, or of batches."""
+
+    def __init__(self, *, epochs=None, batches=None):
+        self.epochs, self.batches = epochs, batches
+
+    def watcher(self):
+        return Watcher(batch=self._batch, epoch=self._epoch)
+
+    def _epoch(self, row):
+        if self.epochs is not None:
+            self.epochs -= 1
+            if self.epochs == 0:
+                raise KeyboardInterrupt
+
+    def _batch(self, *_):
+        if self.batches is not None:
+            self.batches -= 1
+            if self.batches == 0:
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [*({"epochs": n} for n in range(1, FLOAT_EPOCHS + EPOCHS + 1)), {"batches": 1}, {"batches": 5}, {"batches": 8}],
+    ids=str,
+)
+def test_stopped_anywhere_and_resumed_a_run_ends_with_the_same_bits(straight, tmp_path, stop):
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe(), folder, watcher=Stop(**stop).watcher())
+    assert not folder.complete
+    train(folder.recipe(), folder, resume=True)
+    assert ends(folder) == ends(straight)
+
+
+def test_stopped_again_and_again(straight, tmp_path):
+    folder, resume = RunFolder(tmp_path / "run"), False
+    for _ in range(FLOAT_EPOCHS + EPOCHS):
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe(), folder, resume=resume, watcher=Stop(epochs=1).watcher())
+        resume = True
+    train(recipe(), folder, resume=True)
+    assert ends(folder) == ends(straight)
+
+
+def test_stopped_between_checkpoint_and_metrics_no_row_is_lost(straight, tmp_path, monkeypatch):
+    folder, written = RunFolder(tmp_path / "run"), RunFolder.write_metrics
+
+    def stopping(self, rows):
+        if len(rows) == FLOAT_EPOCHS + EPOCHS:
+            raise KeyboardInterrupt
+        written(self, rows)
+
+    monkeypatch.setattr(RunFolder, "write_metrics", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe(), folder)
+    monkeypatch.undo()
+    train(recipe(), folder, resume=True)
+    assert ends(folder) == ends(straight)
+
+
+def test_killed_outright_and_resumed_a_run_ends_with_the_same_bits(straight, tmp_path):
+    """SIGKILL in the middle of an epoch, as soon as the third checkpoint is there."""
+    folder = RunFolder(tmp_path / "run")
+    (tmp_path / "recipe.json").write_text(recipe().model_dump_json())
+    program = (
+        "import json, sys; from pathlib import Path\n"
+        "from spikequant.runs import RunFolder, Watcher, parse_recipe, train\n"
+        "recipe = parse_recipe(json.loads(Path(sys.argv[1]).read_text()), 'test')\n"
+        "def batch(phase, epoch, epochs, done, total):\n"
+        "    if (phase, epoch, done) == ('integer', 1, 2):\n"
+        "        print('now', flush=True); sys.stdin.read()\n"
+        "train(recipe, RunFolder(Path(sys.argv[2])), watcher=Watcher(batch=batch))\n"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path / "recipe.json"), str(folder.path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "now\n"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert len(folder.metrics()) == 3
+    train(folder.recipe(), folder, resume=True)
+    assert ends(folder) == ends(straight)
+
+
+def test_a_truncated_checkpoint_is_named_and_kept(straight, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe(), folder, watcher=Stop(epochs=3).watcher())
+    damaged = folder.checkpoint.read_bytes()[:-100]
+    folder.checkpoint.write_bytes(damaged)
+    with pytest.raises(RunError, match=r"^checkpoint \S+ cannot be read: .+; train again or restore it$"):
+        train(recipe(), folder, resume=True)
+    assert folder.checkpoint.read_bytes() == damaged
+
+
+def test_a_checkpoint_of_another_network_is_named(straight, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    other = recipe(network={"name": "cnn", "channels": [6], "strides": [2]})
+    folder.create(other)
+    folder.checkpoint.write_bytes(straight.checkpoint.read_bytes())
+    message = r"(?s)^checkpoint \S+ does not belong to this recipe: .*size mismatch.*; train in another folder$"
+    with pytest.raises(RunError, match=message):
+        train(other, folder, resume=True)
+
+
+def test_a_file_of_another_kind_in_the_checkpoints_place_is_named(straight, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(recipe())
+    folder.checkpoint.write_bytes(straight.model.read_bytes())
+    message = r"^checkpoint \S+ does not belong to this recipe: 'rows'; train in another folder$"
+    with pytest.raises(RunError, match=message):
+        train(recipe(), folder, resume=True)
+
+
+def test_two_runs_in_one_folder(straight, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(recipe())
+    with folder.lock(), pytest.raises(RunError, match=r"^another process is training in \S+run; .* another --out$"):
+        train(recipe(), folder, resume=True)
+
+
+def test_a_recipe_whose_part_is_missing_makes_no_folder(tmp_path):
+    with pytest.raises(PluginError, match=r"^quantizer 'nope' is not installed; known: .+$"):
+        train(recipe(quantizer={"name": "nope"}), RunFolder(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_float_epochs_there_is_no_float_accuracy(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    result = train(recipe(training={"float_epochs": 0, "epochs": 1}), folder)
+    assert result["accuracy"]["float"] is None
+    assert [row["phase"] for row in folder.metrics()] == ["integer"]
+
+
+def test_models_come_back_in_both_precisions(straight):
+    _, test = load_data(straight.recipe(), None)
+    for precision, name in (("float", "float"), ("integer", "trained")):
+        model = load_model(straight, precision=precision)
+        assert (model.precision, model.training) == (precision, False)
+        assert accuracy(model, test) == straight.result()["accuracy"][name]
+
+
+def test_accuracy_does_not_depend_on_the_batch_and_leaves_the_mode(straight):
+    _, test = load_data(straight.recipe(), None)
+    model = load_model(straight).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert accuracy(model, test, batch=7) == accuracy(model, test) == straight.result()["accuracy"]["trained"]
+    assert model.training
+    assert all((before[name] == value).all() for name, value in model.state_dict().items())
+
+
+def test_a_model_of_another_network_is_named(straight, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create(recipe(network={"name": "mlp", "hidden": [4]}))
+    folder.write_result(straight.result())
+    folder.model.write_bytes(straight.model.read_bytes())
+    with pytest.raises(RunError, match=r"(?s)^checkpoint \S+ does not belong to this recipe: .+$"):
+        load_model(folder)
+
+
+def test_metrics_are_json_lines(straight):
+    lines = (straight.path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == load_checkpoint(straight.checkpoint)["rows"]
