@@ -1,37 +1,26 @@
 """Speed of the torch backend on real MNIST images: exact integer inference, counts included.
 
-    python benchmarks/torch_backend.py [--images 10000] [--repeats 5]
+    python -m benchmarks.torch_backend [--images 10000] [--repeats 5]
 
 Goal: 784-400-10, T = 4, 10,000 images, record=False, in less than 3 s on two cores. Before timing, a few
 images are compared with the oracle; the script exits 1 if they differ or the goal is missed.
 """
 
 import argparse
-import gzip
-import os
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.data import images
 from spikequant.oracle import run_oracle
 from spikequant.program import Conv2d, Dense, Flatten, Input, Lif, PoolOr, Readout, chain
 from spikequant.verify import compare
 from spikequant_torch.backend import TorchBackend
 
 GOAL_SECONDS = 3.0
-
-
-def images(count):
-    """Return the first test images, uint8 (count, 1, 28, 28)."""
-    folder = Path(os.environ.get("SPIKEQUANT_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    path = folder / "mnist" / "t10k-images-idx3-ubyte.gz"
-    if not path.exists():
-        sys.exit(f"no MNIST in {folder}; set SPIKEQUANT_DATA to the folder that holds mnist/{path.name}")
-    return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=16).reshape(-1, 1, 28, 28)[:count]
 
 
 def dense_network(rng):

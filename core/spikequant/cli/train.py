@@ -22,7 +22,13 @@ from spikequant.runs import Recipe, RunFolder, Watcher, read_recipe, train
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe: quantizer.bits=2.")
 @click.option("--seed", type=click.IntRange(0), help="Shorthand for --set seed=N.")
 @click.option("--device", default="cpu", show_default=True, help="Torch device.")
-@click.option("--threads", type=click.IntRange(1), help="Torch threads; default: all cores.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Torch threads. More are faster on large convolutions, and add up float gradients in another order.",
+)
 @data_dir_option
 @json_option
 def command(
@@ -33,7 +39,7 @@ def command(
     changes: tuple[str, ...],
     seed: int | None,
     device: str,
-    threads: int | None,
+    threads: int,
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -45,8 +51,7 @@ def command(
     if resume and (recipe or changes or seed is not None):
         raise UsageError("--resume continues the recipe of the run; do not give a recipe, --set or --seed with it")
     chosen = folder.recipe() if resume else _new_run(recipe, changes, seed)
-    if threads:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)
     _check_device(device)
     if resume and folder.complete:
         messages.print(f"the run in {out} is complete already")
