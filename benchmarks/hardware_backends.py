@@ -37,9 +37,9 @@ def main() -> None:
         cycles = trace.counts.cycles
         per_image = "" if cycles is None else f"  {cycles / samples:9,.0f} cycles an image,"
         rate = "" if cycles is None else f" {cycles / seconds / 1e3:7,.0f} kcycles/s,"
-        step = 1e3 * seconds / samples / TIMESTEPS
+        image = 1e3 * seconds / samples
         print(
-            f"{name:9} {options or ''!s:20}{per_image}{rate} {1e3 * seconds / samples:7.2f} ms an image, {step:.2f} ms a step"
+            f"{name:9} {options or ''!s:20}{per_image}{rate} {image:7.2f} ms an image, {image / TIMESTEPS:.2f} a step"
         )
 
 
