@@ -1,0 +1,149 @@
+"""docs/command-line.md names every command, long option and JSON key, and no other; so do all other texts."""
+
+import json
+import re
+import shlex
+
+import click
+import pytest
+
+from spikequant.cli.main import program
+from spikequant.registry import registry
+
+ANYWHERE = {"--help", "--version"}
+NO_COMMANDS = {"digits"}  # "spikequant digits split 1 n" is the text that is hashed
+
+
+def leaves(group, words=()):
+    """Every command that is no group, under its words."""
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            if isinstance(command, click.Group):
+                yield from leaves(command, (*words, name))
+            else:
+                yield " ".join((*words, name)), command
+
+
+COMMANDS = dict(leaves(program))
+
+
+def long_options(command):
+    return {word for option in command.params for word in option.opts if word.startswith("--")}
+
+
+def sections(page):
+    """Text of each section of level 2, under its heading."""
+    parts = re.split(r"^## (.+)$", page.text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.fixture
+def documented(page_of):
+    return sections(page_of("docs/command-line.md"))
+
+
+def test_every_command_has_a_section_and_no_other_command_has(documented):
+    assert set(COMMANDS) == set(documented) - {"Exit codes", "Options that several commands share"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_long_option_is_in_the_table_of_its_command_and_no_other(documented, name):
+    rows = re.findall(r"^\| (`--.*?) \|", documented[name], re.MULTILINE)
+    named = [set(re.findall(r"--[a-z-]+", row)) for row in rows]
+    assert set().union(*named) == long_options(COMMANDS[name])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_default_is_documented(documented, name):
+    for option in COMMANDS[name].params:
+        if isinstance(option, click.Option) and option.show_default:
+            value = option.default
+            table = re.search(rf"^\| `{option.opts[0]}.*\|$", documented[name], re.MULTILINE)
+            assert re.search(rf"default (`{value}`|{value}\b)|`{option.opts[0]} {value}`.*\(default\)", table[0])
+
+
+def test_exit_codes_are_documented(documented):
+    assert re.findall(r"^\| (\d+) \|", documented["Exit codes"], re.MULTILINE) == ["0", "1", "2", "130"]
+
+
+JSON_RUNS = {
+    "doctor": ["doctor"],
+    "energy": ["energy", "MODEL", "--samples", "4"],
+    "export": ["export", "RUN", "--out", "OUT"],
+    "fetch": ["fetch", "digits"],
+    "lava status": ["lava", "status"],
+    "memory": ["memory", "MODEL"],
+    "plugins": ["plugins"],
+    "run": ["run", "MODEL", "--samples", "4"],
+    "train": ["train", "--resume", "--out", "RUN"],
+    "verify": ["verify", "MODEL", "--samples", "4"],
+}
+
+
+def test_every_command_with_json_is_tried():
+    assert set(JSON_RUNS) == {name for name, command in COMMANDS.items() if "--json" in long_options(command)}
+
+
+@pytest.mark.parametrize("name", JSON_RUNS)
+def test_every_json_key_is_documented_and_no_other(documented, spikequant, trained, tmp_path, name):
+    places = {"MODEL": trained / "model.nir", "RUN": trained, "OUT": tmp_path / "out.nir"}
+    answer = spikequant(*(places.get(word, word) for word in JSON_RUNS[name]), "--json")
+    assert answer.code in (0, 1), answer.err
+    words = re.search(r"^JSON: (.*?)(?:\n\n|\Z)", documented[name], re.MULTILINE | re.DOTALL)[1]
+    outside = re.sub(r"\((?:[^()]|\([^()]*\))*\)", "", words).split("`first` (")[0]
+    assert set(re.findall(r"`(\w+)`", outside)) == set(json.loads(answer.out))
+
+
+def lines_of(page):
+    """Every command line that a page shows in a fenced block."""
+    for block in page.blocks:
+        for line in block.text.splitlines():
+            found = re.match(r"(?:\$ )?spikequant (.+)", line)
+            if found and block.language in ("", "console", "sh", "bash"):
+                yield shlex.split(found[1], comments=True)
+
+
+def parse(words):
+    """Let click read a command line, without running it; wrong ones raise."""
+    group, words = program, list(words)
+    while isinstance(group, click.Group):
+        with click.Context(group, info_name="spikequant") as context:
+            name, command, words = group.resolve_command(context, words)
+        group = command
+    return name, group.make_context(name, words).params
+
+
+def test_command_lines_in_blocks_can_be_typed(page):
+    recipes = {offer.name for offer in registry().of("recipe")}
+    backends = {offer.name for offer in registry().of("backend")}
+    for words in lines_of(page):
+        name, given = parse(words)
+        recipe = given.get("recipe")
+        assert name != "train" or not recipe or recipe.endswith(".toml") or recipe in recipes, words
+        assert given.get("backend", "torch") in backends, words
+
+
+@pytest.mark.parametrize("words", [["verify"], ["run", "a.nir", "--bogus"], ["bogus"], ["memory", "a", "--batch", "0"]])
+def test_a_wrong_command_line_is_seen(words):
+    with pytest.raises(click.UsageError):
+        parse(words)
+
+
+def test_commands_and_options_in_prose_exist(page):
+    everything = ANYWHERE.union(*(long_options(command) for command in COMMANDS.values()))
+    for quoted in re.findall(r"`([^`\n]+)`", page.prose):
+        found = re.match(r"spikequant ([a-z]+(?: (?:setup|status))?)", quoted)
+        if found and found[1] not in NO_COMMANDS:
+            assert found[1] in {*COMMANDS, "lava"}, quoted
+            allowed = long_options(COMMANDS.get(found[1], click.Command("none"))) | ANYWHERE
+            assert set(re.findall(r"--[a-z-]+", quoted)) <= allowed, quoted
+        elif re.match(r"--[a-z]", quoted):
+            assert set(re.findall(r"(?<!\S)--[a-z-]+", quoted)) <= everything, quoted
+
+
+def test_the_demo_types_what_can_be_typed(root):
+    lines = re.findall(r"do_it (.+)", (root / "examples" / "demo.sh").read_text("utf-8"))
+    assert len(lines) >= 10
+    for line in lines:
+        parse(shlex.split(re.sub(r'"?\$(?!run)(\w+)"?', "1", line)))
