@@ -109,13 +109,17 @@ def spikequant_selectors() -> list[type[Selector]]:
     A complete plugin module::
 
         from spikequant import Selection, Selector, hookimpl
+        from spikequant.errors import UsageError
 
         class MostAccurate(Selector):
             name = "most-accurate"
 
             def select(self, candidates):
+                if not candidates:
+                    raise UsageError("there is no candidate to select from; explore first")
                 best = max(range(len(candidates)), key=lambda i: candidates[i].accuracy)
-                return Selection(best, f"accuracy {candidates[best].accuracy:.4f} is the highest")
+                chosen = candidates[best]
+                return Selection(best, f"{chosen.label}: accuracy {chosen.accuracy:.4f} is the highest")
 
         @hookimpl
         def spikequant_selectors():
@@ -128,22 +132,27 @@ def spikequant_selectors() -> list[type[Selector]]:
 def spikequant_backends() -> list[type[Backend]]:
     """Offer backends.
 
-    A complete plugin module, running programs by the oracle itself::
+    A complete plugin module, running fully connected programs by the oracle itself::
 
+        from dataclasses import replace
         from spikequant import Backend, Executable, hookimpl
         from spikequant.oracle import run_oracle
-        from spikequant.program import Node
+        from spikequant.program import Dense, Flatten, Input, Lif, Readout
+        from spikequant.trace import Trace
 
         class Loaded(Executable):
             def __init__(self, program):
                 self.program = program
 
             def run(self, inputs, *, record=True):
-                return run_oracle(self.program, inputs)
+                trace = run_oracle(self.program, inputs)
+                counts = replace(trace.counts, backend="mine")
+                return replace(trace, counts=counts) if record else Trace(outputs=trace.outputs, counts=counts)
 
         class Mine(Backend):
             name = "mine"
-            supports = (Node,)
+            summary = "the oracle, for fully connected programs"
+            supports = (Input, Flatten, Dense, Lif, Readout)
 
             def build(self, program):
                 return Loaded(program)

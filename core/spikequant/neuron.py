@@ -39,8 +39,8 @@ class Neuron(nn.Module, ABC):
 
     def __init__(self, bits: int = 8) -> None:
         super().__init__()
-        if not 2 <= bits <= 32:
-            raise ValueError(f"neuron '{self.name}': bits is {bits}; it must be between 2 and 32")
+        if not isinstance(bits, int) or not 2 <= bits <= 32:
+            raise ValueError(f"neuron '{self.name}': bits is {bits!r}; it must be between 2 and 32")
         self.bits = bits
 
     @classmethod

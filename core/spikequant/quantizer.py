@@ -26,8 +26,8 @@ class Quantizer(ABC):
     summary: ClassVar[str] = ""
 
     def __init__(self, bits: int = 8) -> None:
-        if not 2 <= bits <= 16:
-            raise ValueError(f"quantizer '{self.name}': bits is {bits}; it must be between 2 and 16")
+        if not isinstance(bits, int) or not 2 <= bits <= 16:
+            raise ValueError(f"quantizer '{self.name}': bits is {bits!r}; it must be between 2 and 16")
         self.bits = bits
 
     @abstractmethod

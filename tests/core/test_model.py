@@ -221,7 +221,7 @@ def test_input_is_a_float_copy(dtype):
         ((FlattenLayer(),), r"^the network's last layer must be a readout; add ReadoutLayer\(classes\)$"),
         (
             (DenseLayer(4), ReadoutLayer(2)),
-            r"^a dense layer follows a value of shape \(2, 8, 8\); put a FlattenLayer.*it$",
+            r"^a dense layer follows a value of shape \(2, 8, 8\); put a .*it$",
         ),
         (
             (FlattenLayer(), ConvLayer(4), ReadoutLayer(2)),
