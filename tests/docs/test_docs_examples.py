@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, distribution
 from pathlib import Path
 
 import pytest
+import torch
 
 from spikequant.registry import discover
 
@@ -81,3 +82,9 @@ def test_readme_plugin_passes_its_own_conformance_test(plugin):
     assert {quantizer.bits for quantizer, _ in cases} == {4, 8}
     for quantizer, check in cases:
         plugin.test_contract(quantizer, check)
+
+
+def test_readme_plugin_rounds_to_powers_of_two(plugin):
+    x = torch.tensor([0.4, 0.6, 3.0, -5.0, 100.0, -0.49, 1.0])
+    assert plugin.PowerOfTwo(bits=4).quantize(x, torch.tensor(1.0)).tolist() == [0, 1, 4, -4, 4, 0, 1]
+    assert plugin.PowerOfTwo(bits=2).quantize(x, torch.tensor(0.5)).tolist() == [1, 1, 1, -1, 1, -1, 1]
