@@ -47,7 +47,7 @@ def test_changes_are_values_of_toml_or_else_words(file):
         "training.epochs=3",
         "neuron.strict=false",
     )
-    recipe = read_recipe(file, words.split(";"))
+    recipe = read_recipe(file, changes)
     assert recipe.quantizer.options == {"bits": 2, "init": "max"}
     assert recipe.network.options == {"hidden": [4, 5]}
     assert recipe.training.epochs == 3
