@@ -137,6 +137,19 @@ def test_wide_codes_and_wide_potentials_stay_exact(bits):
     assert all(bool(torch.isfinite(p.grad).all()) for p in model.parameters() if p.grad is not None)
 
 
+def test_a_potential_beyond_float32_is_exact_although_each_sum_is_narrow():
+    """784 codes of -127 times 15, less one, twelve times over: odd and beyond 2**24."""
+    coding = InputCoding((784,), 4, 15)
+    model = SpikingModel((DenseLayer(1), ReadoutLayer(2)), lambda: MintLif(bits=32, leak_shift=0), coding, timesteps=13)
+    with torch.no_grad():
+        model.weighted[0].weight.fill_(-1.0)
+    model.quantize(lambda: Mint(bits=8, init="max"))
+    x = np.full((1, 784), 15)
+    x[0, 0] = 14
+    expected = assert_exact(model, x)
+    assert expected.potentials["lif1"].flatten()[-1] == -127 * (784 * 15 - 1) * 13
+
+
 def test_a_readout_alone_is_exact_beyond_float32():
     coding = InputCoding((784,), 8, 255)
     torch.manual_seed(0)

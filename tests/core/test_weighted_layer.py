@@ -67,7 +67,7 @@ def test_a_vanishing_gain_has_a_least_unit_and_a_bounded_bias():
     folded = made.folded()
     assert folded.lsb.tolist() == pytest.approx([0.25 * LEAST_GAIN] * 2)
     assert folded.bias.tolist() == [BIAS_LIMIT, -BIAS_LIMIT]
-    assert folded.codes[0].tolist() == [7, -1, 0]
+    assert folded.codes.tolist() == [[7, -1, 0], [-2, -2, 7]]
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])

@@ -80,6 +80,31 @@ def test_another_seed_is_another_order(model):
     assert not torch.equal(*outcomes)
 
 
+class Spied:
+    """Labels that remember in which order they were asked for."""
+
+    def __init__(self, values):
+        self.values, self.order = values, []
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, chosen):
+        self.order.extend(chosen.tolist())
+        return self.values[chosen]
+
+
+def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own(model):
+    data, learner, orders = stripes(10), Bptt(batch_size=3), []
+    state = learner.start(model, epochs=2, seed=0)
+    for number in range(2):
+        spied = Spied(data.y)
+        learner.epoch(model, Split(data.x, spied), state, number, epochs=2, seed=0)
+        assert sorted(spied.order) == list(range(10))
+        orders.append(spied.order)
+    assert orders[0] != orders[1]
+
+
 @pytest.mark.parametrize(("dy", "dx"), [(0, 0), (1, 0), (-1, 2), (2, -2)])
 def test_a_shift_moves_whole_pixels_and_zeros_come_in(dy, dx):
     image = torch.arange(1.0, 17.0).reshape(1, 1, 4, 4)
