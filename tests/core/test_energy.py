@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from spikequant.counts import Counts, NodeCounts, Traffic
-from spikequant.energy.report import EnergyReport, energy_of, load_table
 from spikequant.energy.baselines import ann_counterpart, energy_comparison, uq_counterpart
+from spikequant.energy.report import EnergyReport, energy_of, load_table
 from spikequant.energy.table import built_in_tables
 from spikequant.errors import UsageError
 from spikequant.oracle import run_oracle
