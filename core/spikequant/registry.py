@@ -17,7 +17,14 @@ from typing import Any
 import pluggy
 
 from spikequant import hookspecs
+from spikequant.backend import Backend
+from spikequant.dataset import Dataset
 from spikequant.errors import PluginError
+from spikequant.learner import Learner
+from spikequant.network import Network
+from spikequant.neuron import Neuron
+from spikequant.quantizer import Quantizer
+from spikequant.selector import Selector
 
 HOOKS = {
     "quantizer": "spikequant_quantizers",
@@ -27,6 +34,15 @@ HOOKS = {
     "backend": "spikequant_backends",
     "dataset": "spikequant_datasets",
     "network": "spikequant_networks",
+}
+CONTRACTS: dict[str, type] = {
+    "quantizer": Quantizer,
+    "neuron": Neuron,
+    "learner": Learner,
+    "selector": Selector,
+    "backend": Backend,
+    "dataset": Dataset,
+    "network": Network,
 }
 FILE_HOOKS = {"energy table": "spikequant_energy_tables", "recipe": "spikequant_recipes"}
 
@@ -191,6 +207,11 @@ def _name_of(kind: str, cls: Any) -> str:
     name = getattr(cls, "name", None)
     if not isinstance(cls, type) or not isinstance(name, str) or not name:
         raise TypeError(f"the {kind} {cls!r} has no name; set the class attribute 'name' to a word")
+    contract = CONTRACTS[kind]
+    if not issubclass(cls, contract):
+        raise TypeError(
+            f"the {kind} '{name}' is no {contract.__name__}; derive the class from spikequant.{contract.__name__}"
+        )
     return name
 
 

@@ -173,6 +173,15 @@ def test_a_class_without_a_name_is_a_fault(install, name):
     assert text.endswith("has no name; set the class attribute 'name' to a word")
 
 
+def test_a_class_of_another_contract_is_a_fault(install):
+    foreign = type("Foreign", (), {"name": "foreign"})
+    text = reason(discover([install("one", "acme", **offering(foreign))]))
+    assert text == (
+        "plugin 'one' did not load: acme 1.0: TypeError: the quantizer 'foreign' is no Quantizer;"
+        " derive the class from spikequant.Quantizer"
+    )
+
+
 def test_an_instance_instead_of_a_class_is_a_fault(install):
     text = reason(discover([install("one", "acme", **offering(quantizer("a")()))]))
     assert text.endswith("has no name; set the class attribute 'name' to a word")

@@ -6,7 +6,8 @@ the training forward *is* the integer semantics, so that trained accuracy is int
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -117,19 +118,31 @@ class SpikingModel(nn.Module):
 
     @torch.no_grad()
     def record(self, x: Tensor) -> Recording:
-        """Run in the integer domain and return every spike, potential and readout value."""
+        """Run in the integer domain, in evaluation mode, and return every spike, potential and readout value."""
         if self.precision != "integer":
             raise UsageError("the model computes in floats; call quantize() before record()")
         recording = Recording({}, {}, torch.empty(0))
-        acc, _ = self._run(x, recording)
+        with self._evaluating():
+            acc, _ = self._run(x, recording)
         return Recording(recording.spikes, recording.potentials, acc.double().cumsum(dim=0).long())
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> NDArray[np.int64]:
-        """Return the class of each sample; the lowest index wins a tie."""
-        acc, _ = self._run(x, None)
+        """Return the class of each sample, in evaluation mode; the lowest index wins a tie."""
+        with self._evaluating():
+            acc, _ = self._run(x, None)
         classes: NDArray[np.int64] = np.argmax(acc.double().sum(dim=0).cpu().numpy(), axis=-1)
         return classes
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Use BatchNorm's running statistics for a while, and leave them alone."""
+        was_training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(was_training)
 
     def _run(self, x: Tensor, recording: Recording | None) -> tuple[Tensor, Tensor]:
         """Return the readout's accumulations ``(timesteps, batch, classes)`` and their lsb."""

@@ -113,14 +113,11 @@ class Training:
 
 def accuracy(model: SpikingModel, data: Split, batch: int = 500) -> float:
     """Return the fraction of ``data`` that ``model`` gets right, in its present precision."""
-    was_training = model.training
-    model.eval()
     device = next(model.parameters()).device
     right = 0
     for start in range(0, len(data), batch):
         chosen = slice(start, start + batch)
         right += int(np.count_nonzero(model.predict(as_input(data.x[chosen], device)) == data.y[chosen]))
-    model.train(was_training)
     return right / len(data)
 
 
