@@ -24,7 +24,7 @@ from spikequant.program import (
     SpikingNode,
 )
 from spikequant_torch.device import check_device
-from spikequant_torch.exact import FLOAT64, float_bound, float_dtype, int_dtype, lif_bound
+from spikequant_torch.exact import FLOAT64, float_bound, float_dtype
 from spikequant_torch.executable import TorchExecutable
 
 
@@ -64,11 +64,7 @@ class TorchBackend(Backend):
 
     def refusal(self, program: Program, node: Node) -> str | None:
         """Refuse values that no number type of torch computes exactly."""
-        if type(node) is Lif:
-            bound = lif_bound(program, node)
-            if int_dtype(bound) is None:
-                return f"one step reaches {bound}, beyond int64; use fewer u_bits or smaller constants"
-        elif not isinstance(node, (Input, SpikingNode, Readout)):
+        if not isinstance(node, (Input, SpikingNode, Readout)):
             bound = float_bound(program, node)
             if float_dtype(bound) is None:
                 return f"sums reach {bound}, and float64 is exact below {FLOAT64}; use fewer bits"

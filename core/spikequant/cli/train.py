@@ -51,7 +51,6 @@ def command(
     if resume and (recipe or changes or seed is not None):
         raise UsageError("--resume continues the recipe of the run; do not give a recipe, --set or --seed with it")
     chosen = folder.recipe() if resume else _new_run(recipe, changes, seed)
-    torch.set_num_threads(threads)
     _check_device(device)
     if resume and folder.complete:
         messages.print(f"the run in {out} is complete already")
@@ -59,7 +58,13 @@ def command(
     else:
         try:
             result = train(
-                chosen, folder, resume=resume, data_dir=data_dir, device=device, watcher=Watcher(_batch, _epoch)
+                chosen,
+                folder,
+                resume=resume,
+                data_dir=data_dir,
+                device=device,
+                threads=threads,
+                watcher=Watcher(_batch, _epoch),
             )
         except KeyboardInterrupt:
             messages.print(f"stopped; continue with: spikequant train --resume --out {out}")

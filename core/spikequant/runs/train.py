@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -128,12 +129,14 @@ def train(
     resume: bool = False,
     data_dir: Path | None = None,
     device: str = "cpu",
+    threads: int = 1,
     watcher: Watcher | None = None,
 ) -> Json:
     """Train ``recipe`` in ``folder`` and return the result.
 
     A new run makes the folder, and only once every part of the recipe and the data are there;
-    ``resume`` continues from the folder's checkpoint.
+    ``resume`` continues from the folder's checkpoint. The result repeats to the bit for equal
+    ``threads``: more of them add up float gradients in another order.
 
     Raises:
         PluginError: A part of the recipe is not installed or refuses its options.
@@ -145,9 +148,19 @@ def train(
     train_split, test_split = load_data(recipe, data_dir)
     if not resume:
         folder.create(recipe)
-    with folder.lock():
+    with folder.lock(), _torch_threads(threads):
         watch = watcher or Watcher()
         return Training(folder, recipe, model, learner, quantizer, train_split, test_split, watch).run()
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def load_model(folder: RunFolder, *, precision: Phase = "integer") -> SpikingModel:

@@ -103,12 +103,14 @@ def test_a_runner_that_ignores_sigterm_is_killed(tmp_path, lava_python, leftover
 
 
 CLIENT = """
+import signal
 import sys
 from pathlib import Path
 import numpy as np
 from spikequant.program import Dense, Input, Lif, chain
 from spikequant_lava.backend import LavaExecutable
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 nodes = [Input("x", (3,)), Dense("fc", np.ones((3, 3), dtype=int)), Lif("lif")]
 try:
     LavaExecutable(chain(nodes, timesteps=int(sys.argv[2])), Path(sys.argv[1])).run(np.ones((2, 3), dtype=int))
