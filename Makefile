@@ -13,7 +13,7 @@ demo: $(VENV)/ready
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo.sh
 
 test: $(TEST_VENV)/ready
-	cd tests && PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" OMP_WAIT_POLICY=PASSIVE \
+	cd tests && PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" OMP_WAIT_POLICY=PASSIVE SPIKEQUANT_NO_SKIP=1 \
 	  "$(CURDIR)/$(TEST_VENV)/bin/python" -m pytest -c ../pyproject.toml --rootdir .. -q --durations=15 $(PYTEST_ARGS) . \
 	  --doctest-modules --pyargs $(PACKAGES)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,32 @@ class Answer:
 
 
 Spikequant = Callable[..., Answer]
+
+
+EXCUSED = ("CUDA", "SPIKEQUANT_DATA")
+"""What ``make test`` may lack: a GPU, and data sets that are not embedded. No tool, no backend."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Fail a skipped test where skips are forbidden."""
+    report = yield
+    return _without_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Fail a skipped file where skips are forbidden."""
+    report = yield
+    return _without_skip(report)
+
+
+def _without_skip(report):
+    forbidden = report.skipped and not hasattr(report, "wasxfail") and os.environ.get("SPIKEQUANT_NO_SKIP")
+    if forbidden and not any(excuse in str(report.longrepr) for excuse in EXCUSED):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and nothing but {' or '.join(EXCUSED)} may be missing here: {report.longrepr}"
+    return report
 
 
 @pytest.fixture

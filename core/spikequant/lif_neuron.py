@@ -16,14 +16,18 @@ from spikequant.program import Leak, Lif, Reset, Shape, SpikingNode
 from spikequant.program.nodes import LeakOrder, OverflowRule
 
 THETA_LIMIT = (1 << 23) - 1
+"""Where a threshold stops in float32: no potential of a float32 layer reaches it, see ``model/weighted_layer.py``."""
+WIDE_THETA_LIMIT = (1 << 47) - 1
+"""Where a threshold stops in float64."""
 
 
 def integer_threshold(v_th: float, lsb: Tensor, *, strict: bool) -> Tensor:
     """Return the integer threshold that ``H >= theta`` needs, in float64 arithmetic.
 
     A strict real threshold ``h > v_th`` becomes ``floor(v_th / lsb) + 1``, ``h >= v_th`` becomes
-    ``ceil(v_th / lsb)``; they differ only where ``v_th / lsb`` is whole. Limited to 24 bits signed: a
-    threshold beyond is out of reach of the accumulators anyway.
+    ``ceil(v_th / lsb)``; they differ only where ``v_th / lsb`` is whole. In
+    float32 it stops at 2**23 - 1, which no potential of such a layer reaches; layers whose sums are wider
+    have their ``lsb`` in float64, and so their theta.
 
     >>> integer_threshold(1.0, torch.tensor([0.25, 0.3]), strict=True).tolist()
     [5.0, 4.0]
@@ -32,7 +36,8 @@ def integer_threshold(v_th: float, lsb: Tensor, *, strict: bool) -> Tensor:
     """
     ratio = v_th / lsb.detach().to(torch.float64)
     theta = torch.floor(ratio) + 1 if strict else torch.ceil(ratio)
-    return theta.clamp(-THETA_LIMIT, THETA_LIMIT).to(lsb.dtype)
+    limit = WIDE_THETA_LIMIT if lsb.dtype == torch.float64 else THETA_LIMIT
+    return theta.clamp(-limit, limit).to(lsb.dtype)
 
 
 def _smooth(exact: Callable[[Tensor], Tensor], value: Tensor, smooth: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Rules:
         low, high = self.limits
         if self.overflow != "wrap":
             return u.clamp(low, high)
-        return torch.remainder(u - low, high - low + 1) + low
+        return (torch.remainder(u.double() - low, high - low + 1) + low).to(u.dtype)
 
     def after_spike(self, h: Tensor, s: Tensor, theta: Tensor) -> Tensor:
         """Return the potential after reset."""

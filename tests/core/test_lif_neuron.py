@@ -69,7 +69,8 @@ def test_thresholds_are_computed_in_float64():
     assert (1.0 / third).item() == 3.0
 
 
-def test_thresholds_are_limited_to_24_bits():
+def test_thresholds_of_float32_layers_stop_out_of_reach_and_others_do_not():
+    assert integer_threshold(700.0, torch.tensor(3.1e-5, dtype=torch.float64), strict=True).item() == 22580646
     assert integer_threshold(1.0, torch.tensor(1e-30), strict=True).item() == THETA_LIMIT == 2**23 - 1
 
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from spikequant.errors import UsageError
-from spikequant.model import InputCoding, SpikingModel, lower
+from spikequant.model import InputCoding, SpikingModel, as_input, lower
 from spikequant.network import ConvLayer, DenseLayer, FlattenLayer, PoolOrLayer, PoolSumLayer, ReadoutLayer
+from spikequant.oracle import run_oracle
 from spikequant.program import Conv2d, Dense, Flatten, Input, Leak, Lif, PoolOr, PoolSum, Readout, Reset
 from spikequant_mint.mint_lif import MintLif
 from spikequant_mint.quantizers import Mint
@@ -104,3 +105,24 @@ def test_or_of_more_than_spikes_is_refused_by_name():
     model.quantize(lambda: Mint(bits=4))
     with pytest.raises(ValueError, match=r"^node 'pool1': pool_or takes spikes in \{0, 1\}, .* use pool_sum$"):
         lower(model)
+
+
+@pytest.mark.parametrize(("v_th", "fires"), [(700.0, False), (300.0, True)])
+def test_a_wide_layer_fires_exactly_where_its_real_potential_does(v_th, fires):
+    """784 pixels of 100 with weights 1: the real input is 307, and theta needs more than 23 bits."""
+    layers = (DenseLayer(1), ReadoutLayer(2))
+    coding = InputCoding((784,), bits=8, peak=255)
+    model = SpikingModel(layers, lambda: MintLif(8, v_th=v_th), coding, timesteps=1)
+    with torch.no_grad():
+        for weights in model.weighted:
+            weights.weight.fill_(1.0)
+            weights.beta.zero_()
+    model.quantize(lambda: Mint(8, init="max"))
+    model.eval()
+    x = np.full((1, 784), 100, np.int64)
+    program = lower(model)
+    assert int(run_oracle(program, x).spikes["lif1"][0, 0, 0]) == fires
+    assert int(model.record(as_input(x)).spikes["lif1"][0, 0, 0]) == fires
+    # The unit is 1 / (255 * 127) to float32's seven digits.
+    assert program.spiking[0].theta.tolist() == pytest.approx([v_th * 255 * 127], rel=1e-6)
+    assert program.spiking[0].theta.max() > 1 << 23

@@ -4,13 +4,15 @@ import pytest
 import torch
 
 from spikequant import Quantizer
+from spikequant.errors import UsageError
+from spikequant.lif_neuron import integer_threshold
 from spikequant.model import WeightedLayer
 from spikequant.model.weighted_layer import BIAS_LIMIT, EPSILON, LEAST_GAIN
 from spikequant_mint.quantizers import Mint
 
 
-def layer(weights, *, batch_norm=False, bias=True, x_scale=1.0, bits=4, **options):
-    made = WeightedLayer(tuple(weights.shape), x_scale=x_scale, peak=1, batch_norm=batch_norm, bias=bias, **options)
+def layer(weights, *, batch_norm=False, bias=True, x_scale=1.0, peak=1, bits=4, **options):
+    made = WeightedLayer(tuple(weights.shape), x_scale=x_scale, peak=peak, batch_norm=batch_norm, bias=bias, **options)
     with torch.no_grad():
         made.weight.copy_(weights)
         made.quantize_with(Mint(bits=bits, init="max"))
@@ -58,16 +60,39 @@ def test_batch_norm_folds_its_sign_into_codes_and_its_size_into_the_unit():
     assert folded.bias.tolist() == [6, 6]
 
 
-def test_a_vanishing_gain_has_a_least_unit_and_a_bounded_bias():
+def test_a_vanishing_gain_has_a_least_unit_and_keeps_its_constant():
     made = layer(WEIGHTS, batch_norm=True)
     with torch.no_grad():
         made.gamma.copy_(torch.tensor([0.0, -1e-30]))
-        made.beta.copy_(torch.tensor([1e9, -1e9]))
+        made.beta.copy_(torch.tensor([0.5, -1e9]))
         made.var.fill_(1.0 - EPSILON)
     folded = made.folded()
-    assert folded.lsb.tolist() == pytest.approx([0.25 * LEAST_GAIN] * 2)
-    assert folded.bias.tolist() == [BIAS_LIMIT, -BIAS_LIMIT]
+    # Nothing but float32's rounding separates these from lsb * LEAST_GAIN and 1e9 / (BIAS_LIMIT - 1).
+    assert folded.lsb.tolist() == pytest.approx([0.25 * LEAST_GAIN, 1e9 / (BIAS_LIMIT - 1)])
+    assert folded.bias.tolist() == [20000, 1 - BIAS_LIMIT]
     assert folded.codes.tolist() == [[7, -1, 0], [-2, -2, 7]]
+
+
+@pytest.mark.parametrize("constant", [3.0, 1.5, 0.5, -3.0])
+@pytest.mark.parametrize("peak", [1, 255])
+def test_a_channel_without_gain_fires_exactly_when_its_constant_does(constant, peak):
+    made = layer(WEIGHTS, batch_norm=True, x_scale=1.0 / peak, peak=peak, bits=8)
+    with torch.no_grad():
+        made.gamma.fill_(0.0)
+        made.beta.fill_(constant)
+    folded = made.folded()
+    theta = integer_threshold(1.0, folded.lsb, strict=True)
+    assert ((folded.bias >= theta) == (constant > 1.0)).all()
+
+
+def test_a_bias_beyond_the_layer_is_refused():
+    made = layer(WEIGHTS)
+    with torch.no_grad():
+        made.beta.fill_(1e9)
+    with pytest.raises(
+        UsageError, match=r"^a bias reaches 4194304 codes; it must stay below 4194304, so use fewer bits$"
+    ):
+        made.folded()
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])

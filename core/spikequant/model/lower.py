@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spikequant.errors import UsageError
-from spikequant.model.spiking_model import SpikingModel, Stage
+from spikequant.model.spiking_model import FLOAT32_BITS, SpikingModel, Stage
 from spikequant.network import FlattenLayer, PoolOrLayer, PoolSumLayer
 from spikequant.program import (
     Conv2d,
@@ -62,6 +62,8 @@ def _nodes(stage: Stage) -> list[Node]:
     node, lsb = _weighted(stage)
     if stage.neuron is None:
         return [node]
+    if stage.neuron.bits > FLOAT32_BITS:
+        lsb = lsb.double()
     return [node, stage.neuron.lower(stage.neuron_name, lsb, stage.shape)]
 
 

@@ -35,8 +35,8 @@ from spikequant.quantizer import Quantizer
 
 Precision = Literal["float", "integer"]
 NeuronFactory = Callable[[], Neuron]
-FLOAT32_BITS = 23
-"""Widest potential whose sum with an input below 2**23 is exact in float32."""
+FLOAT32_BITS = 21
+"""Widest potential that float32 layers add to their sums, see ``weighted_layer.py``."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class SpikingModel(nn.Module):
             raise UsageError(f"layer '{stage.name}' has no neuron")
         lsb = lsb.reshape((1, -1) + (1,) * (x.dim() - 3))
         if self.precision == "integer" and neuron.bits > FLOAT32_BITS:
-            x = x.double()
+            x, lsb = x.double(), lsb.double()
         if self.precision == "integer" and recording is None:
             return neuron.integer_run(x, lsb, self.timesteps)
         u = torch.zeros_like(x[0])

@@ -9,13 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from spikequant.errors import UsageError
 from spikequant.gradients import rounded, scale_gradient
 from spikequant.quantizer import Quantizer
 
 EPSILON = 1e-5
 LEAST_GAIN = 1e-4
-BIAS_LIMIT = float((1 << 22) - 1)
-EXACT_FLOAT32 = float(1 << 23)
+EXACT_FLOAT32 = float(1 << 21)
+BIAS_LIMIT = float(1 << 22)
+"""Sums below 2**21, biases below 2**22 and potentials below 2**20 add up to less than 2**23: exact in float32,
+and below the largest float32 threshold. Wider sums or potentials take float64."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class WeightedLayer(nn.Module):
 
     BatchNorm folds without a multiplier: with ``gain = gamma / sigma``, codes keep their value up to the
     sign of the gain, one unit of the output is ``lsb_c = lsb * |gain_c|``, and
-    ``bias_c = round((beta_c - mean_c * gain_c) / lsb_c)``.
+    ``bias_c = round((beta_c - mean_c * gain_c) / lsb_c)``. The gain counts as 1e-4 at least, and as more where
+    the bias would leave 22 bits: a channel that hardly looks at its input keeps its constant.
 
     Args:
         weight_shape: ``(out, in)`` or ``(out, in, kernel, kernel)``.
@@ -98,12 +102,18 @@ class WeightedLayer(nn.Module):
         """
         return self._real(x) if self.quantizer is None else self._whole(x, self.quantizer)
 
+    @torch.no_grad()
     def folded(self) -> Folded:
         """Return the integers at inference: codes, bias, lsb from the running statistics."""
         if self.quantizer is None:
             raise RuntimeError("the layer computes in floats; call quantize_with() first")
         codes, lsb = self._codes(self.quantizer)
+        dtype = self._dtype(codes)
         sign, bias, lsb = self._fold(lsb, *self._running())
+        most = float(bias.abs().max())
+        if most >= BIAS_LIMIT:
+            raise UsageError(f"a bias reaches {most:.0f} codes; it must stay below {BIAS_LIMIT:.0f}, so use fewer bits")
+        lsb = lsb.to(dtype)
         return Folded(codes * sign.reshape((-1,) + (1,) * (codes.dim() - 1)), bias, lsb)
 
     def _codes(self, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
@@ -113,7 +123,8 @@ class WeightedLayer(nn.Module):
 
     def _whole(self, x: Tensor, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
         codes, lsb = self._codes(quantizer)
-        acc = self._exact(x, codes)
+        dtype = self._dtype(codes)
+        acc = self.linear(x.to(dtype), codes.to(dtype))
         mean, var = self._running()
         if self.batch_norm and self.training:
             var_acc, mean_acc = torch.var_mean(acc, dim=self._others(acc), correction=0)
@@ -123,13 +134,12 @@ class WeightedLayer(nn.Module):
         view = (1, -1) + (1,) * (acc.dim() - 2)
         if self.gamma is not None:
             acc = acc * sign.reshape(view)
-        return acc + bias.reshape(view), lsb
+        return acc + bias.reshape(view), lsb.to(dtype)
 
-    def _exact(self, x: Tensor, codes: Tensor) -> Tensor:
-        """Accumulate exactly: float32 while the worst-case sum stays below 2**23, else float64 from here on."""
+    def _dtype(self, codes: Tensor) -> torch.dtype:
+        """Return float32 while the worst-case sum stays below 2**21, else float64, here and in the neuron."""
         bound = float(codes.detach().abs().flatten(1).sum(1).max()) * self.peak
-        wide = codes if bound < EXACT_FLOAT32 else codes.double()
-        return self.linear(x.to(wide.dtype), wide)
+        return codes.dtype if bound < EXACT_FLOAT32 else torch.float64
 
     def _fold(self, lsb: Tensor, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return sign per channel, integer bias and lsb per channel."""
@@ -140,8 +150,10 @@ class WeightedLayer(nn.Module):
             return torch.ones_like(each), bias, each
         gain = self.gamma * torch.rsqrt(var + EPSILON)
         sign = torch.where(gain < 0, -1.0, 1.0)
-        each = lsb * gain.abs().clamp_min(LEAST_GAIN)
-        return sign, self._bias((self.beta - mean * gain) / each), each
+        offset = self.beta - mean * gain
+        least = offset.detach().abs() / (BIAS_LIMIT - 1)
+        each = torch.maximum(lsb * gain.abs().clamp_min(LEAST_GAIN), least)
+        return sign, self._bias(offset / each), each
 
     @staticmethod
     def _bias(ratio: Tensor) -> Tensor:

@@ -55,7 +55,8 @@ def layer_to_nir(node: Node, shape: Shape, source: Shape) -> nir.NIRNode:
 def layer_fields(node: Node) -> Mapping[str, Any]:
     """Return the metadata fields of a node without a potential, ``kind`` not among them."""
     if isinstance(node, Input):
-        return {"bits": node.bits, "signed": node.signed, "coding": node.coding}
+        shape = np.asarray(node.shape, np.int64)
+        return {"shape": shape, "bits": node.bits, "signed": node.signed, "coding": node.coding}
     if isinstance(node, Pool):
         return {"kernel": _pair(node.kernel), "stride": _pair(node.stride), "padding": _pair(node.padding)}
     if isinstance(node, Readout):

@@ -33,6 +33,8 @@ def _input(name: str, node: nir.Input, fields: Fields) -> Node:
     shape = np.asarray(node.input_type["input"])
     if shape.dtype.kind not in "iu" or shape.ndim != 1:
         raise NirError(f"node '{name}': shape {shape} is no shape; it must be a row of positive sizes")
+    if not np.array_equal(shape, fields.integers("shape")):
+        raise NirError(f"node '{name}': the graph says shape {shape}, and its metadata {fields.integers('shape')}")
     coding = cast("Any", fields.text("coding"))
     return Input(name, tuple(int(n) for n in shape), fields.integer("bits"), fields.flag("signed"), coding)
 
