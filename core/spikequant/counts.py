@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from spikequant.errors import UsageError
 from spikequant.program import Operation
 
 Json = dict[str, Any]
@@ -114,17 +115,69 @@ class Counts:
 
     @classmethod
     def from_json(cls, data: Json) -> Counts:
-        """Rebuild counts from :meth:`to_json`."""
-        nodes = {
-            name: NodeCounts(
-                entry["kind"],
-                tuple(Operation(**item) for item in entry["operations"]),
-                tuple(Traffic(**item) for item in entry["traffic"]),
-                *(entry[key] for key in _PLAIN),
+        """Rebuild counts from :meth:`to_json`.
+
+        Raises:
+            UsageError: The data is not of that form: a key is missing or unknown, or a number is no whole
+                number from 0 to 2**63-1.
+        """
+        table = _table(data, "the counts", ("backend", "samples", "cycles", "notes", "nodes"))
+        cycles = None if table["cycles"] is None else _whole(table["cycles"], "cycles")
+        notes = tuple(_text(note, "a note") for note in _list(table["notes"], "notes"))
+        if not isinstance(table["nodes"], dict):
+            raise UsageError("'nodes' is not a table of nodes")
+        nodes = {name: _node(name, entry) for name, entry in table["nodes"].items()}
+        return cls(_text(table["backend"], "backend"), _whole(table["samples"], "samples"), nodes, cycles, notes)
+
+
+LARGEST = (1 << 63) - 1
+
+
+def _node(name: str, entry: Any) -> NodeCounts:
+    where = f"node '{name}'"
+    table = _table(entry, where, ("kind", "operations", "traffic", *_PLAIN))
+    operations = [
+        _table(item, f"{where}, operation", ("name", "bits", "count")) for item in _list(table["operations"], where)
+    ]
+    traffic = [_table(item, f"{where}, traffic", ("level", "what", "bits")) for item in _list(table["traffic"], where)]
+    return NodeCounts(
+        _text(table["kind"], f"{where}, kind"),
+        tuple(
+            Operation(
+                _text(i["name"], where), _whole(i["bits"], f"{where}, bits"), _whole(i["count"], f"{where}, count")
             )
-            for name, entry in data["nodes"].items()
-        }
-        return cls(data["backend"], data["samples"], nodes, data["cycles"], tuple(data["notes"]))
+            for i in operations
+        ),
+        tuple(
+            Traffic(_text(i["level"], where), _text(i["what"], where), _whole(i["bits"], f"{where}, bits"))
+            for i in traffic
+        ),
+        *(_whole(table[key], f"{where}, {key}") for key in _PLAIN),
+    )
+
+
+def _table(data: Any, where: str, keys: tuple[str, ...]) -> Json:
+    if not isinstance(data, dict) or set(data) != set(keys):
+        raise UsageError(f"{where}: it is not a table of {', '.join(keys)}")
+    return data
+
+
+def _list(data: Any, where: str) -> list[Any]:
+    if not isinstance(data, list):
+        raise UsageError(f"{where}: {data!r:.40} stands where a list is needed")
+    return data
+
+
+def _text(data: Any, where: str) -> str:
+    if not isinstance(data, str):
+        raise UsageError(f"{where}: {data!r:.40} stands where a text is needed")
+    return data
+
+
+def _whole(data: Any, where: str) -> int:
+    if isinstance(data, bool) or not isinstance(data, int) or not 0 <= data <= LARGEST:
+        raise UsageError(f"{where}: {data!r:.40} is not a whole number from 0 to 2**63-1")
+    return data
 
 
 def _joined(a: NodeCounts | None, b: NodeCounts | None) -> NodeCounts:
@@ -139,7 +192,7 @@ def _joined(a: NodeCounts | None, b: NodeCounts | None) -> NodeCounts:
 def _node_json(node: NodeCounts) -> Json:
     return {
         "kind": node.kind,
-        "operations": [vars(item) for item in node.operations],
-        "traffic": [vars(item) for item in node.traffic],
+        "operations": [dict(vars(item)) for item in node.operations],
+        "traffic": [dict(vars(item)) for item in node.traffic],
         **{key: getattr(node, key) for key in _PLAIN},
     }

@@ -38,3 +38,9 @@ class BackendError(SpikequantError, RuntimeError):
 
 class RefusedError(SpikequantError, ValueError):
     """A backend refuses a program at compile time, naming each node it cannot run."""
+
+
+def one_line(words: object, limit: int = 200) -> str:
+    """Return another program's words on one line, cut to ``limit`` characters."""
+    text = " ".join(str(words).split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."

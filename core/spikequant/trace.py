@@ -6,9 +6,12 @@ every spiking node; ``output/NAME`` int64 ``(timesteps, batch, classes)`` for re
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikequant.counts import Counts
-from spikequant.errors import UsageError
+from spikequant.errors import UsageError, one_line
+from spikequant.files import reason, replacing
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -48,34 +52,108 @@ class Trace:
         return classes
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write an ``.npz``; the file appears whole or not at all."""
+        """Write an ``.npz``; the file appears whole or not at all.
+
+        Raises:
+            UsageError: The file cannot be written.
+        """
         arrays: dict[str, Any] = {}
         for group, values in self._groups():
             arrays.update({f"{group}/{name}": array for name, array in values.items()})
         arrays["counts"] = np.array(json.dumps(self.counts.to_json()))
-        target = Path(path)
-        partial = target.with_name(target.name + ".part")
-        with partial.open("wb") as stream:
-            np.savez_compressed(stream, **arrays)
-        partial.replace(target)
+        content = io.BytesIO()  # an archive is written back and forth, which a pipe or /dev/null cannot do
+        np.savez_compressed(content, **arrays)
+        try:
+            with replacing(Path(path)) as partial:
+                partial.write_bytes(content.getbuffer())
+        except OSError as error:
+            raise UsageError(f"trace {path} cannot be written: {reason(error)}; give another file") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trace:
-        """Read what :meth:`save` wrote."""
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            UsageError: The file cannot be read, is damaged or of another kind, or holds arrays that are no trace.
+        """
         try:
-            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-                counts = Counts.from_json(json.loads(str(archive["counts"])))
-                groups: dict[str, dict[str, NDArray[Any]]] = {"spikes": {}, "potential": {}, "output": {}}
-                for key in archive.files:
-                    group, _, name = key.partition("/")
-                    if name:
-                        groups[group][name] = archive[key]
-        except (OSError, EOFError, LookupError, TypeError, AttributeError, ValueError, zipfile.BadZipFile) as error:
-            raise UsageError(f"{path} is not a trace: {error}; write one with 'spikequant run --trace'") from error
+            groups, counts = _read(Path(path))
+            _check(groups)
+        except OSError as error:
+            raise _no_trace(path, reason(error)) from error
+        except UsageError as error:
+            raise _no_trace(path, str(error)) from error
+        except _DAMAGE as error:
+            raise _no_trace(path, "it is damaged, or no .npz archive of arrays") from error
         return cls(groups["spikes"], groups["potential"], groups["output"], counts)
 
     def _groups(self) -> tuple[tuple[str, Arrays], ...]:
         return ("spikes", self.spikes), ("potential", self.potentials), ("output", self.outputs)
+
+
+_DAMAGE = (
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What numpy and zipfile raise over a file that is damaged or of another kind; ``RuntimeError`` holds
+``NotImplementedError`` (unknown compression) and ``RecursionError``."""
+_FIELDS = {"spikes": "spikes", "potential": "potentials", "output": "outputs"}
+
+
+def _read(path: Path) -> tuple[dict[str, dict[str, NDArray[Any]]], Counts]:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        if "counts" not in archive.files:
+            raise UsageError("it holds no counts")
+        counts = Counts.from_json(json.loads(str(archive["counts"])))
+        groups: dict[str, dict[str, NDArray[Any]]] = {group: {} for group in _FIELDS}
+        for key in archive.files:
+            group, _, name = key.partition("/")
+            if key == "counts":
+                continue
+            if group not in groups or not name:
+                raise UsageError(f"it holds an array '{one_line(key)}', which no trace has")
+            groups[group][one_line(name)] = archive[key]
+    return groups, counts
+
+
+def _check(groups: Mapping[str, Arrays]) -> None:
+    """Raise unless all arrays are integers of as many timesteps and samples."""
+    leading: tuple[int, ...] | None = None
+    for group, arrays in groups.items():
+        for name, array in arrays.items():
+            check_array(name, _FIELDS[group], array)
+            leading = leading or array.shape[:2]
+            if array.shape[:2] != leading:
+                raise UsageError(
+                    f"node '{name}': {_FIELDS[group]} have shape {array.shape}; every array of this trace"
+                    f" begins with {leading} (timesteps, samples)"
+                )
+
+
+def _no_trace(path: str | os.PathLike[str], why: str) -> UsageError:
+    return UsageError(f"{os.fspath(path)} is not a trace: {why}; write one with 'spikequant run --trace'")
+
+
+def check_array(name: str, field: str, array: NDArray[Any]) -> None:
+    """Raise unless ``array`` can stand in a trace: integers of shape ``(timesteps, batch, ...)``.
+
+    Raises:
+        UsageError: It cannot; ``name`` is the node's and ``field`` that of the trace.
+    """
+    if array.dtype.kind not in "iu":
+        raise UsageError(f"node '{name}': {field} are of type {array.dtype}; a trace holds integers")
+    if array.ndim < 2:
+        raise UsageError(
+            f"node '{name}': {field} have shape {array.shape}; a trace holds (timesteps, samples, ...) of them"
+        )
 
 
 def joined(traces: Sequence[Trace]) -> Trace:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikequant.errors import UsageError
-from spikequant.trace import Trace
+from spikequant.trace import Trace, check_array
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,17 @@ def compare(expected: Trace, got: Trace, order: Sequence[str] = ()) -> Verdict:
         The verdict; the first difference has the lowest timestep, then node, sample and element.
 
     Raises:
-        UsageError: The traces do not hold the same nodes and shapes, so they cannot be compared.
+        UsageError: The traces do not hold the same nodes and shapes, or hold something else than integers
+            of shape ``(timesteps, batch, ...)``, or hold nothing; so they cannot be compared.
     """
     first: Difference | None = None
-    rank: dict[str, int] = {name: i for i, name in enumerate([*order, *expected.spikes, *expected.outputs][::-1])}
+    names = [*order, *expected.spikes, *expected.potentials, *expected.outputs]
+    rank = {name: i for i, name in enumerate(names[::-1])}
     totals = {"spike": 0, "potential": 0, "output": 0}
     differences = 0
     for what, name, a, b in _pairs(expected, got):
         totals[what] += a.size
-        unequal = a != b
+        unequal = _unequal(a, b)
         count = int(np.count_nonzero(unequal))
         if not count:
             continue
@@ -87,6 +89,8 @@ def compare(expected: Trace, got: Trace, order: Sequence[str] = ()) -> Verdict:
         here = Difference(name, what, index[0], index[1], index[2:], int(a[index]), int(b[index]))
         if first is None or (here.timestep, -rank[name]) < (first.timestep, -rank[first.node]):
             first = here
+    if not any(totals.values()):
+        raise UsageError("the traces hold no spike, potential or output, so nothing was compared; record a run")
     return Verdict(totals["spike"], totals["potential"], totals["output"], differences, first)
 
 
@@ -104,4 +108,12 @@ def _pairs(expected: Trace, got: Trace) -> Iterator[tuple[str, str, NDArray[Any]
                 raise UsageError(
                     f"node '{name}': {field} have shapes {a.shape} and {b.shape}; run both on the same samples"
                 )
-            yield what, name, a.astype(np.int64), b.astype(np.int64)
+            for array in (a, b):
+                check_array(name, field, array)
+            yield what, name, a, b
+
+
+def _unequal(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
+    """Compare integers of any two types by value: equal in 64 bits, and of the same sign."""
+    differ: NDArray[np.bool_] = (a.astype(np.int64) != b.astype(np.int64)) | ((a < 0) != (b < 0))
+    return differ

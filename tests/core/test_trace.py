@@ -1,10 +1,15 @@
 """A trace survives its file, joins, and says what is wrong with a file that is none."""
 
+import contextlib
+import json
 import re
+import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from spikequant.counts import Counts
 from spikequant.errors import UsageError
 from spikequant.oracle import run_oracle
 from spikequant.testing import random_inputs, random_program
@@ -83,3 +88,110 @@ def test_predictions_need_a_readout():
         Trace().predictions()
     with pytest.raises(UsageError, match=message):
         Trace(outputs={"a": np.zeros((1, 1, 2), int)}).predictions("b")
+
+
+def saved(path, **arrays):
+    """A trace file with these arrays, ``a__b`` standing for ``a/b``."""
+    counts = np.array(json.dumps(Counts("none", 0).to_json()))
+    np.savez(path, **{name.replace("__", "/"): array for name, array in {"counts": counts, **arrays}.items()})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arrays", "why"),
+    [
+        ({"spikes__a": np.array("text")}, "node 'a': spikes are of type <U4; a trace holds integers"),
+        ({"spikes__a": np.zeros((2, 2))}, "node 'a': spikes are of type float64; a trace holds integers"),
+        (
+            {"output__a": np.array(3)},
+            "node 'a': outputs have shape (); a trace holds (timesteps, samples, ...) of them",
+        ),
+        (
+            {"potential__a": np.arange(3)},
+            "node 'a': potentials have shape (3,); a trace holds (timesteps, samples, ...) of them",
+        ),
+        (
+            {"spikes__a": np.zeros((4, 2, 3), int), "potential__a": np.zeros((3, 2, 3), int)},
+            "node 'a': potentials have shape (3, 2, 3); every array of this trace begins with (4, 2)"
+            " (timesteps, samples)",
+        ),
+        ({"weights__a": np.zeros((4, 2), int)}, "it holds an array 'weights/a', which no trace has"),
+        ({"spikes": np.zeros((4, 2), int)}, "it holds an array 'spikes', which no trace has"),
+        ({"counts": np.array("{}")}, "the counts: it is not a table of backend, samples, cycles, notes, nodes"),
+    ],
+)
+def test_arrays_that_are_no_trace(tmp_path, arrays, why):
+    path = saved(tmp_path / "t.npz", **arrays)
+    with pytest.raises(
+        UsageError, match=r"^\S+ is not a trace: .+; write one with 'spikequant run --trace'$"
+    ) as caught:
+        Trace.load(path)
+    assert str(caught.value) == f"{path} is not a trace: {why}; write one with 'spikequant run --trace'"
+
+
+def test_a_file_of_another_kind_is_named_in_our_words(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    message = (
+        r"^\S+ is not a trace: it is damaged, or no .npz archive of arrays; write one with 'spikequant run --trace'$"
+    )
+    with pytest.raises(UsageError, match=message):
+        Trace.load(tmp_path / "notes.txt")
+    with pytest.raises(UsageError, match=r"^\S+ is not a trace: Is a directory; write one with .*$"):
+        Trace.load(tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_trace_is_refused_or_read(trace, tmp_path, seed):
+    """Whatever byte is wrong, nothing but our own error comes out."""
+    path = tmp_path / "run.npz"
+    trace.save(path)
+    data = bytearray(path.read_bytes())
+    random = np.random.default_rng(seed)
+    for where in random.integers(0, len(data), 3):
+        data[where] = int(random.integers(0, 256))
+    path.write_bytes(bytes(data))
+    with contextlib.suppress(UsageError):
+        Trace.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("nowhere/t.npz", "No such file or directory"),
+        ("file/t.npz", "Not a directory"),
+        ("folder", "Is a directory"),
+    ],
+)
+def test_a_trace_that_cannot_be_written_leaves_nothing(trace, tmp_path, name, why):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=rf"^trace \S+ cannot be written: {why}; give another file$"):
+        trace.save(tmp_path / name)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_full_disk_leaves_the_old_trace(trace, tmp_path):
+    path = tmp_path / "run.npz"
+    trace.save(path)
+    before = path.read_bytes()
+    with limited_file_size(100), pytest.raises(UsageError, match=r"^trace \S+ cannot be written: File too large; .*$"):
+        trace.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@contextlib.contextmanager
+def limited_file_size(size):
+    """No file may grow beyond ``size`` bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_device_is_written_and_stays_a_device(trace):
+    trace.save("/dev/null")
+    assert Path("/dev/null").is_char_device()

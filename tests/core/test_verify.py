@@ -8,6 +8,7 @@ import pytest
 from spikequant.errors import UsageError
 from spikequant.oracle import run_oracle
 from spikequant.program import Conv2d, Dense, Flatten, Input, Lif, Readout, chain
+from spikequant.trace import Trace
 from spikequant.verify import Difference, compare
 
 
@@ -98,3 +99,39 @@ def test_traces_of_different_batches_cannot_be_compared(trace):
     message = r"^node 'readout': outputs have shapes \(4, 3, 5\) and \(4, 2, 5\); run both on the same samples$"
     with pytest.raises(UsageError, match=message):
         compare(trace, shorter)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float16, np.complex128, np.bool_, np.str_, object])
+def test_only_integers_are_compared(trace, kind):
+    """A half is not nought: nothing is cast before it is compared."""
+    other = replace(trace, spikes={**trace.spikes, "last": trace.spikes["last"].astype(kind)})
+    for pair in ((trace, other), (other, trace)):
+        with pytest.raises(UsageError, match=r"^node 'last': spikes are of type \S+; a trace holds integers$"):
+            compare(*pair)
+
+
+def test_values_beyond_63_bits_are_compared_as_they_are():
+    most, least = np.full((1, 1, 2), 1 << 63, np.uint64), np.full((1, 1, 2), -(1 << 63), np.int64)
+    verdict = compare(Trace(outputs={"r": most}), Trace(outputs={"r": least}))
+    assert verdict.differences == 2
+    assert (verdict.first.expected, verdict.first.got) == (1 << 63, -(1 << 63))
+    assert compare(Trace(outputs={"r": most}), Trace(outputs={"r": most.copy()})).identical
+
+
+@pytest.mark.parametrize("nothing", [Trace(), Trace(outputs={"r": np.zeros((3, 0, 10), int)})])
+def test_nothing_is_never_identical(nothing):
+    message = "^the traces hold no spike, potential or output, so nothing was compared; record a run$"
+    with pytest.raises(UsageError, match=message):
+        compare(nothing, nothing)
+
+
+def test_arrays_without_samples_are_no_trace():
+    flat = Trace(outputs={"r": np.arange(3)})
+    message = r"^node 'r': outputs have shape \(3,\); a trace holds \(timesteps, samples, ...\) of them$"
+    with pytest.raises(UsageError, match=message):
+        compare(flat, flat)
+
+
+def test_potentials_alone_can_differ(trace):
+    only = replace(trace, spikes={}, outputs={})
+    assert compare(only, planted(only, "potentials", "last", (0, 0, 1))).first.node == "last"

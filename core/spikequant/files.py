@@ -1,0 +1,59 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from spikequant.errors import UsageError, one_line
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield where to write what ``path`` is to hold; it is moved there at the end, and removed after an error.
+
+    Devices and pipes are written directly, and a link's target is replaced, not the link.
+
+    Raises:
+        OSError: The folder is missing, ``path`` is a folder, or the system refuses to write.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path
+        return
+    target = path.resolve()
+    partial = target.with_name(target.name + ".part")
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Raise unless ``path`` can be written, before anything is run for its sake; ``option`` says where it came from.
+
+    Raises:
+        UsageError: The folder is missing or not ours to write, or ``path`` is itself a folder.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():
+            return
+        target = path.resolve()
+        descriptor, trial = tempfile.mkstemp(prefix=f".{target.name[:32]}.", dir=target.parent)
+        os.close(descriptor)
+        Path(trial).unlink()
+    except OSError as error:
+        raise UsageError(f"{option} {path} cannot be written: {reason(error)}; give another file") from error
+
+
+def reason(error: BaseException) -> str:
+    """Return an error's own words on one line, without its number and file."""
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return one_line(words) or type(error).__name__
