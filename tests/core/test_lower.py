@@ -95,7 +95,9 @@ def test_lowering_changes_nothing():
 
 
 def test_a_float_model_is_refused():
-    with pytest.raises(UsageError, match=r"^the model computes in floats; call quantize\(\) before lower\(\)$"):
+    with pytest.raises(
+        UsageError, match=r"^lower\(\) needs integers, and layer '\w+' computes in floats; quantize\(\) it first$"
+    ):
         lower(model_of())
 
 
@@ -126,3 +128,15 @@ def test_a_wide_layer_fires_exactly_where_its_real_potential_does(v_th, fires):
     # The unit is 1 / (255 * 127) to float32's seven digits.
     assert program.spiking[0].theta.tolist() == pytest.approx([v_th * 255 * 127], rel=1e-6)
     assert program.spiking[0].theta.max() > 1 << 23
+
+
+def test_float_ends_are_for_comparison_only():
+    layers = (FlattenLayer(), DenseLayer(8, batch_norm=True), DenseLayer(8, batch_norm=True), ReadoutLayer(4))
+    model = model_of(layers)
+    model.quantize(lambda: Mint(4), ends="float")
+    assert [part.quantizer is not None for part in model.weighted] == [False, True, False]
+    x = torch.randint(0, 17, (5, 2, 8, 8), generator=torch.Generator().manual_seed(0)).float()
+    model(x).square().sum().backward()
+    assert all(part.weight.grad.abs().sum() > 0 for part in model.weighted)
+    with pytest.raises(UsageError, match=r"^lower\(\) needs integers, and layer 'fc1' computes in floats; .*$"):
+        lower(model)

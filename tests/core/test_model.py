@@ -249,5 +249,7 @@ def test_layers_that_do_not_fit_are_refused(layers, message):
 
 def test_a_float_model_has_no_integers_to_record():
     model = SpikingModel(DEEP, MintLif, IMAGES, 4)
-    with pytest.raises(UsageError, match=r"^the model computes in floats; call quantize\(\) before record\(\)$"):
+    with pytest.raises(
+        UsageError, match=r"^record\(\) needs integers, and layer '\w+' computes in floats; quantize\(\) it first$"
+    ):
         model.record(as_input(images(1)))

@@ -41,8 +41,7 @@ def lower(model: SpikingModel, *, dt: float = 1e-4, provenance: Mapping[str, Any
         UsageError: The model still computes in floats.
         ProgramError: A constant does not fit the integer semantics.
     """
-    if model.precision != "integer":
-        raise UsageError("the model computes in floats; call quantize() before lower()")
+    model.require_integers("lower()")
     coding = model.coding
     nodes: list[Node] = [Input("input", coding.shape, bits=coding.bits)]
     for stage in model.stages:

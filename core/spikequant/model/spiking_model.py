@@ -101,11 +101,28 @@ class SpikingModel(nn.Module):
         """The layers with weights, first to last."""
         return tuple(stage.weights for stage in self.stages if stage.weights is not None)
 
-    def quantize(self, quantizer: Callable[[], Quantizer], *, keep_clips: bool = False) -> None:
-        """Compute in the integer domain from now on, one quantizer per layer."""
-        for weights in self.weighted:
+    def quantize(
+        self, quantizer: Callable[[], Quantizer], *, keep_clips: bool = False, ends: Precision = "integer"
+    ) -> None:
+        """Compute in the integer domain from now on, one quantizer per layer.
+
+        Args:
+            quantizer: Makes the quantizers.
+            keep_clips: Leave the learnable clips as they are.
+            ends: ``float`` leaves the first and the last layer in floats, as MINT's published code has it:
+                for comparison only, such a model cannot be recorded, lowered or exported.
+        """
+        for weights in self.weighted[1:-1] if ends == "float" else self.weighted:
             weights.quantize_with(quantizer(), keep_clip=keep_clips)
         self.precision = "integer"
+
+    def require_integers(self, what: str) -> None:
+        """Raise ``UsageError`` unless every layer computes in the integer domain; ``what`` cannot be done else."""
+        for stage in self.stages:
+            if stage.weights is not None and stage.weights.quantizer is None:
+                raise UsageError(
+                    f"{what} needs integers, and layer '{stage.name}' computes in floats; quantize() it first"
+                )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(batch, classes)``: the readout's mean over timesteps, in real units.
@@ -119,8 +136,7 @@ class SpikingModel(nn.Module):
     @torch.no_grad()
     def record(self, x: Tensor) -> Recording:
         """Run in the integer domain, in evaluation mode, and return every spike, potential and readout value."""
-        if self.precision != "integer":
-            raise UsageError("the model computes in floats; call quantize() before record()")
+        self.require_integers("record()")
         recording = Recording({}, {}, torch.empty(0))
         with self._evaluating():
             acc, _ = self._run(x, recording)
@@ -165,15 +181,16 @@ class SpikingModel(nn.Module):
         if neuron is None:
             raise UsageError(f"layer '{stage.name}' has no neuron")
         lsb = lsb.reshape((1, -1) + (1,) * (x.dim() - 3))
-        if self.precision == "integer" and neuron.bits > FLOAT32_BITS:
+        whole = stage.weights is not None and stage.weights.quantizer is not None
+        if whole and neuron.bits > FLOAT32_BITS:
             x, lsb = x.double(), lsb.double()
-        if self.precision == "integer" and recording is None:
+        if whole and recording is None:
             return neuron.integer_run(x, lsb, self.timesteps)
         u = torch.zeros_like(x[0])
         spikes, potentials = [], []
         for t in range(self.timesteps):
             now = x[t if len(x) > 1 else 0]
-            s, u = neuron.integer_step(now, u, lsb) if self.precision == "integer" else neuron.float_step(now, u)
+            s, u = neuron.integer_step(now, u, lsb) if whole else neuron.float_step(now, u)
             spikes.append(s)
             if recording is not None:
                 potentials.append(u)
