@@ -1,6 +1,7 @@
 """Checkpoints come back as they were, whole or not at all, and are never pickles."""
 
 import math
+import resource
 
 import pytest
 import torch
@@ -106,8 +107,39 @@ def test_a_safetensors_file_of_another_program_is_named(path):
     from safetensors.torch import save_file
 
     save_file({"p": torch.zeros(2)}, path)
-    with pytest.raises(RunError, match=r"^checkpoint \S+ cannot be read: 'structure'; train again or restore it$"):
+    with pytest.raises(RunError, match=r"^checkpoint \S+ does not hold a table; train again or restore it$"):
         load_checkpoint(path)
     save_file({"p": torch.zeros(2)}, path, metadata={"structure": "[]"})
     with pytest.raises(RunError, match=r"^checkpoint \S+ does not hold a table; train again or restore it$"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize("structure", ["{", "[" * 100_000, '{"p": {"__tensor__": 3}}', '{"p": {"__tensor__": "gone"}}'])
+def test_a_structure_that_makes_no_sense_is_named_in_one_line(path, structure):
+    from safetensors.torch import save_file
+
+    save_file({"p": torch.zeros(2)}, path, metadata={"structure": structure})
+    with pytest.raises(RunError, match=r"^checkpoint \S+ cannot be read: .+; train again or restore it$"):
+        load_checkpoint(path)
+
+
+def test_a_folder_in_its_place_is_named(path):
+    path.mkdir()
+    with pytest.raises(RunError, match=r"^checkpoint \S+ cannot be read: .+; train again or restore it$"):
+        load_checkpoint(path)
+    with pytest.raises(RunError, match=r"^checkpoint \S+ cannot be written: Is a directory; make room and try again$"):
+        save_checkpoint(path, {"done": 1})
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_and_no_part(path):
+    save_checkpoint(path, {"done": 1})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(RunError, match=r"^checkpoint \S+ cannot be written: .*File too large.*; make room .*$"):
+            save_checkpoint(path, {"p": torch.zeros(1000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert load_checkpoint(path) == {"done": 1}
+    assert [p.name for p in path.parent.iterdir()] == [path.name]

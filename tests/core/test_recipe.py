@@ -5,6 +5,7 @@ import pytest
 from spikequant.errors import UsageError
 from spikequant.registry import registry
 from spikequant.runs import parse_recipe, read_recipe
+from spikequant.runs.recipe import differing_keys, tomllib
 
 SMALL = """
 timesteps = 2
@@ -75,12 +76,20 @@ def test_every_shipped_recipe_is_valid():
         ("training.epoch=3", "'training.epoch': extra inputs are not permitted"),
         ("colour=3", "'colour': extra inputs are not permitted"),
         ("data.folder=3", "'data.folder': extra inputs are not permitted"),
+        ("neuron.v_th=nan", "'neuron.v_th': input is nan; give a finite number"),
+        ("learner.lr=inf", "'learner.lr': input is inf; give a finite number"),
+        ("network.hidden=[8, -inf]", "'network.hidden.1': input is -inf; give a finite number"),
+        ("seed=9223372036854775808", "'seed': input should be less than or equal to 9223372036854775807"),
+        (
+            "data.train_samples=99999999999999999999",
+            "'data.train_samples': input is beyond 64 bits; give a smaller number",
+        ),
         ("seed=many", "'seed': input should be a valid integer, unable to parse string as an integer"),
         ("learner.name=7", "'learner.name': input should be a valid string"),
     ],
 )
 def test_a_faulty_value_is_named_by_its_key(file, change, message):
-    with pytest.raises(UsageError, match=r"^recipe \S+small.toml: '[a-z_.]+': .+$") as caught:
+    with pytest.raises(UsageError, match=r"^recipe \S+small.toml: '[a-z_.1]+': .+$") as caught:
         read_recipe(file, (change,))
     assert str(caught.value) == f"recipe {file}: {message}"
 
@@ -96,6 +105,30 @@ def test_a_change_of_another_form_is_refused(file, change):
         read_recipe(file, (change,))
 
 
+@pytest.mark.parametrize("change", ["quantizer.bits=2\nseed=5", "seed=1\r", 'neuron.name="""a\nb"""', "seed\n=1"])
+def test_a_change_of_more_than_one_line_is_refused(file, change):
+    message = r"^--set '.*' holds a line break or another control character; give one value in one line$"
+    with pytest.raises(UsageError, match=message):
+        read_recipe(file, (change,))
+
+
+def test_the_largest_seed_comes_back(file, tmp_path):
+    recipe = read_recipe(file, ("seed=9223372036854775807",))
+    assert recipe.seed == (1 << 63) - 1
+
+
+def test_a_faulty_key_is_named_in_one_line():
+    with pytest.raises(UsageError, match=r"^recipe mine: 'a b': extra inputs are not permitted$"):
+        parse_recipe({**tomllib.loads(SMALL), "a\nb": 1}, "mine")
+
+
+def test_differing_keys_are_named_with_their_tables():
+    before = {"seed": 1, "data": {"name": "a"}, "network": {"hidden": [8]}}
+    after = {"seed": True, "data": {"name": "b", "more": 1}, "network": {"hidden": [8]}}
+    assert differing_keys(before, before) == []
+    assert differing_keys(before, after) == ["seed", "data.name", "data.more"]
+
+
 def test_a_change_within_a_number_is_refused(file):
     message = r"^--set 'timesteps.more=1': 'timesteps' is not a table in this recipe$"
     with pytest.raises(UsageError, match=message):
@@ -107,7 +140,9 @@ def test_a_missing_file(tmp_path):
         read_recipe(tmp_path / "nowhere.toml")
 
 
-@pytest.mark.parametrize("content", [b"timesteps = ", b"\xff\xfe", b"[data]\n[data]\n"])
+@pytest.mark.parametrize(
+    "content", [b"timesteps = ", b"\xff\xfe", b"[data]\n[data]\n", b"a=" + b"9" * 5000, b"a=" + b"[" * 9999]
+)
 def test_a_file_that_is_not_toml(tmp_path, content):
     path = tmp_path / "bad.toml"
     path.write_bytes(content)

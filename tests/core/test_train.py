@@ -1,16 +1,22 @@
 """A training run can be stopped at any moment and resumed; it ends with the same bits."""
 
 import json
+import math
+import re
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
+import torch
 
 from spikequant.errors import PluginError, RunError
 from spikequant.runs import RunFolder, Watcher, load_data, load_model, parse_recipe, train
-from spikequant.runs.checkpoint import load_checkpoint
+from spikequant.runs.checkpoint import load_checkpoint, save_checkpoint
+from spikequant.runs.export import export_run
 from spikequant.runs.train import accuracy
+from spikequant_bptt.learner import Bptt
 
 FLOAT_EPOCHS, EPOCHS = 2, 3
 ENDS = ("model.safetensors", "float.safetensors", "metrics.jsonl", "result.json", "checkpoint.safetensors")
@@ -167,7 +173,10 @@ def test_a_checkpoint_of_another_network_is_named(straight, tmp_path):
     other = recipe(network={"name": "cnn", "channels": [6], "strides": [2]})
     folder.create(other)
     folder.checkpoint.write_bytes(straight.checkpoint.read_bytes())
-    message = r"(?s)^checkpoint \S+ does not belong to this recipe: .*size mismatch.*; train in another folder$"
+    message = (
+        r"^\S+recipe.toml was changed since checkpoint.safetensors was made: 'network.channels';"
+        " change it back, or train in another folder$"
+    )
     with pytest.raises(RunError, match=message):
         train(other, folder, resume=True)
 
@@ -176,7 +185,9 @@ def test_a_file_of_another_kind_in_the_checkpoints_place_is_named(straight, tmp_
     folder = RunFolder(tmp_path / "run")
     folder.create(recipe())
     folder.checkpoint.write_bytes(straight.model.read_bytes())
-    message = r"^checkpoint \S+ does not belong to this recipe: 'rows'; train in another folder$"
+    message = (
+        r"^checkpoint \S+ does not belong to this recipe: it holds no state of a training; train in another folder$"
+    )
     with pytest.raises(RunError, match=message):
         train(recipe(), folder, resume=True)
 
@@ -219,12 +230,139 @@ def test_accuracy_does_not_depend_on_the_batch_and_leaves_the_mode(straight):
 
 
 def test_a_model_of_another_network_is_named(straight, tmp_path):
-    folder = RunFolder(tmp_path / "run")
-    folder.create(recipe(network={"name": "mlp", "hidden": [4]}))
-    folder.write_result(straight.result())
+    folder, other = RunFolder(tmp_path / "run"), recipe(network={"name": "mlp", "hidden": [4]})
+    folder.create(other)
+    folder.write_result(straight.result(), other)
     folder.model.write_bytes(straight.model.read_bytes())
-    with pytest.raises(RunError, match=r"(?s)^checkpoint \S+ does not belong to this recipe: .+$"):
+    message = (
+        r"^\S+recipe.toml was changed since model.safetensors was made:"
+        r" 'network.name', 'network.channels', 'network.strides', 'network.hidden'; .*$"
+    )
+    with pytest.raises(RunError, match=message):
         load_model(folder)
+
+
+def test_parameters_of_another_shape_are_named_in_one_line(straight, tmp_path):
+    folder = copied(straight, tmp_path)
+    saved = load_checkpoint(folder.model)
+    name = next(name for name, value in saved["model"].items() if value.dim() > 1)
+    saved["model"][name] = saved["model"][name][:1]
+    save_checkpoint(folder.model, saved)
+    message = (
+        rf"^checkpoint \S+ does not belong to this recipe: parameter '{re.escape(name)}' has shape \(1, .*\),"
+        r" and the recipe needs \(\d+, .*\); train in another folder$"
+    )
+    with pytest.raises(RunError, match=message):
+        load_model(folder)
+    del saved["model"][name]
+    save_checkpoint(folder.model, saved)
+    with pytest.raises(RunError, match=rf"^checkpoint \S+ .*: parameter '{re.escape(name)}' is missing; .*$"):
+        load_model(folder)
+
+
+def copied(straight, tmp_path):
+    shutil.copytree(straight.path, tmp_path / "copy")
+    return RunFolder(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ("timesteps = 2", "timesteps = 3", "timesteps"),
+        ("seed = 0", "seed = 1", "seed"),
+        ("bits = 4", "bits = 3", "quantizer.bits"),
+        ("lr = 0.01", "lr = 0.02", "learner.lr"),
+        ("[neuron]", "[neuron]\nv_th = 0.5", "neuron.v_th"),
+        ("epochs = 3", "epochs = 4", "training.epochs"),
+    ],
+)
+def test_a_recipe_that_was_edited_is_refused_everywhere(straight, tmp_path, before, after, key):
+    folder = copied(straight, tmp_path)
+    path = folder.path / "recipe.toml"
+    text = path.read_text()
+    assert text.count(f"\n{before}\n") + text.startswith(f"{before}\n") == 1
+    path.write_text(f"\n{text}".replace(f"\n{before}\n", f"\n{after}\n"))
+    for read in (folder.result, lambda: load_model(folder), lambda: export_run(folder, tmp_path / "m.nir")):
+        with pytest.raises(RunError, match=rf"^\S+ was changed since \S+ was made: '{re.escape(key)}'; .*$"):
+            read()
+    (folder.path / "result.json").unlink()
+    with pytest.raises(RunError, match=rf"^\S+ was changed since checkpoint\S+ was made: '{re.escape(key)}'; .*$"):
+        train(folder.recipe(), folder, resume=True)
+    assert not (tmp_path / "m.nir").exists()
+
+
+def test_a_model_of_another_run_is_refused_though_its_parameters_fit(straight, tmp_path):
+    folder = copied(straight, tmp_path)
+    other = RunFolder(tmp_path / "other")
+    train(recipe(seed=1), other)
+    folder.model.write_bytes(other.model.read_bytes())
+    with pytest.raises(RunError, match=r"^\S+ was changed since model.safetensors was made: 'seed'; .*$"):
+        load_model(folder)
+
+
+def test_training_that_runs_away_is_named_and_leaves_nothing_in_the_way(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    message = r"^float epoch 1: (loss|parameter '\S+') is .*; lower learner.lr or raise neuron.v_th; nothing .* kept$"
+    with pytest.raises(RunError, match=message):
+        train(recipe(learner={"name": "bptt", "lr": 1e38}), folder)
+    assert not folder.checkpoint.exists()
+    train(recipe(training={"float_epochs": 0, "epochs": 1}), folder)
+    assert folder.result()["epochs"] == 1
+
+
+def test_running_away_later_keeps_the_last_sound_checkpoint(tmp_path, monkeypatch):
+    folder, original = RunFolder(tmp_path / "run"), Bptt.epoch
+
+    def poisoned(self, model, data, state, number, **options):
+        metrics = original(self, model, data, state, number, **options)
+        if number == 1:
+            next(model.parameters()).data.flatten()[0] = math.nan
+        return metrics
+
+    monkeypatch.setattr(Bptt, "epoch", poisoned)
+    with pytest.raises(RunError, match=r"^float epoch 2: parameter '\S+' is not finite; .*$"):
+        train(recipe(), folder)
+    saved = load_checkpoint(folder.checkpoint)
+    assert (saved["phase"], saved["done"]) == ("float", 1)
+    assert all(bool(value.isfinite().all()) for value in saved["model"].values())
+
+
+def test_stopped_in_the_first_epoch_it_can_be_resumed_or_begun_anew(straight, tmp_path):
+    for name, resume in (("resumed", True), ("anew", False)):
+        folder = RunFolder(tmp_path / name)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe(), folder, watcher=Stop(batches=2).watcher())
+        train(recipe(), folder, resume=resume)
+        assert ends(folder) == ends(straight)
+
+
+def test_a_folder_in_its_first_epoch_is_not_begun_anew_by_another(tmp_path):
+    """The lock is taken before the recipe is replaced."""
+    folder = RunFolder(tmp_path / "run")
+    folder.create(recipe())
+    before = (folder.path / "recipe.toml").read_bytes()
+    with folder.lock(), pytest.raises(RunError, match=r"^another process is training in \S+run; .*$"):
+        train(recipe(seed=7), folder)
+    assert (folder.path / "recipe.toml").read_bytes() == before
+
+
+def test_torch_computes_exactly_while_training_and_is_set_back(tmp_path):
+    owners = {"cudnn": torch.backends.cudnn, "matmul": torch.backends.cuda.matmul}
+
+    def settings():
+        cudnn = tuple(getattr(owners["cudnn"], name) for name in ("allow_tf32", "deterministic", "benchmark"))
+        return (*cudnn, owners["matmul"].allow_tf32, torch.get_num_threads())
+
+    before, seen = settings(), []
+    owners["matmul"].allow_tf32 = True
+    try:
+        train(
+            recipe(), RunFolder(tmp_path / "run"), threads=2, watcher=Watcher(epoch=lambda _: seen.append(settings()))
+        )
+        assert set(seen) == {(False, True, False, False, 2)}
+        assert settings() == (*before[:3], True, before[4])
+    finally:
+        owners["matmul"].allow_tf32 = before[3]
 
 
 def test_metrics_are_json_lines(straight):

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from spikequant.errors import RunError
+from spikequant.files import reason, replacing
 
 Json = dict[str, Any]
 _TENSOR = "__tensor__"
@@ -19,15 +20,21 @@ _KEYS = "__integer_keys__"
 
 
 def save_checkpoint(path: Path, content: Json) -> None:
-    """Write nested dicts and lists of tensors, numbers, strings and ``None``; whole or not at all."""
+    """Write nested dicts and lists of tensors, numbers, strings and ``None``; whole or not at all.
+
+    Raises:
+        RunError: The file cannot be written, for example on a full disk; an older one stays as it was.
+    """
     tensors: dict[str, torch.Tensor] = {}
     structure = _packed(content, tensors, "")
-    partial = path.with_name(path.name + ".part")
     tensors.setdefault("__none__", torch.zeros(1))
-    save_file(tensors, partial, metadata={"structure": json.dumps(structure)})
-    with partial.open("rb") as stream:
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    try:
+        with replacing(path) as partial:
+            save_file(tensors, partial, metadata={"structure": json.dumps(structure)})
+            with partial.open("rb") as stream:
+                os.fsync(stream.fileno())
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"checkpoint {path} cannot be written: {reason(error)}; make room and try again") from error
 
 
 def load_checkpoint(path: Path, device: str = "cpu") -> Json:
@@ -38,10 +45,10 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Json:
     """
     try:
         with safe_open(path, framework="pt", device=device) as archive:
-            structure = json.loads((archive.metadata() or {})["structure"])
-            content = _unpacked(structure, archive)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise RunError(f"checkpoint {path} cannot be read: {error}; train again or restore it") from error
+            written = (archive.metadata() or {}).get("structure")
+            content = None if written is None else _unpacked(json.loads(written), archive)
+    except (OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(f"checkpoint {path} cannot be read: {reason(error)}; train again or restore it") from error
     if not isinstance(content, dict):
         raise RunError(f"checkpoint {path} does not hold a table; train again or restore it")
     return content

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from spikequant.errors import UsageError
+from spikequant.errors import UsageError, one_line
 
 tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+
+LARGEST = (1 << 63) - 1
+"""What TOML promises to hold."""
 
 
 class Part(BaseModel):
@@ -52,7 +56,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST)
     timesteps: int = Field(default=4, ge=1, le=1024)
     data: DataPart
     network: Part
@@ -60,6 +64,18 @@ class Recipe(BaseModel):
     quantizer: Part
     learner: Part
     training: TrainingPart = TrainingPart()
+
+    def table(self) -> dict[str, Any]:
+        """Return the recipe as plain JSON data, every default filled in and no ``None`` in it."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def differing_keys(before: object, now: object, where: str = "") -> list[str]:
+    """Return the dotted keys in which two tables differ; ``where`` itself if one is no table."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return [] if type(before) is type(now) and before == now else [where]
+    inner = [(f"{where}.{key}" if where else str(key), key) for key in dict.fromkeys([*before, *now])]
+    return [found for name, key in inner for found in differing_keys(before.get(key), now.get(key), name)]
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
@@ -72,8 +88,8 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"recipe {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"recipe {path} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"recipe {path} is not TOML: {one_line(error)}") from error
     for change in changes:
         _apply(table, change)
     return parse_recipe(table, str(path))
@@ -82,22 +98,41 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
 def parse_recipe(table: dict[str, Any], source: str) -> Recipe:
     """Validate a recipe given as nested tables; ``source`` names it in errors."""
     try:
-        return Recipe.model_validate(table)
+        recipe = Recipe.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = one_line(".".join(str(part) for part in first["loc"]))
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise UsageError(f"recipe {source}: '{where}': {first['msg'].lower()}{more}") from error
+        raise UsageError(f"recipe {source}: '{where}': {one_line(first['msg'].lower())}{more}") from error
+    for where, number in _numbers(recipe.model_dump(), ""):
+        if isinstance(number, int) and abs(number) > LARGEST:
+            raise UsageError(f"recipe {source}: '{one_line(where)}': input is beyond 64 bits; give a smaller number")
+        if not math.isfinite(number):
+            raise UsageError(f"recipe {source}: '{one_line(where)}': input is {number}; give a finite number")
+    return recipe
+
+
+def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
+    """Yield every number in nested tables and lists under its dotted key."""
+    if isinstance(value, (int, float)):
+        yield where, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _numbers(item, f"{where}.{key}" if where else str(key))
 
 
 def _apply(table: dict[str, Any], change: str) -> None:
+    if not change.isprintable():
+        raise UsageError(
+            f"--set {change!r} holds a line break or another control character; give one value in one line"
+        )
     key, equals, text = change.partition("=")
     *parents, last = key.split(".")
     if not equals or not all([*parents, last]):
         raise UsageError(f"--set {change!r} is not of the form table.key=value, such as quantizer.bits=2")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text
     for parent in parents:
         table = table.setdefault(parent, {})

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
 from spikequant.dataset import Split
-from spikequant.errors import RunError
+from spikequant.files import reason
 from spikequant.learner import Learner, LearnerState
 from spikequant.model import SpikingModel, as_input
 from spikequant.quantizer import Quantizer
 from spikequant.runs.build import build_model, load_data, make_learner, quantizer_factory
 from spikequant.runs.checkpoint import load_checkpoint, save_checkpoint
+from spikequant.runs.exact_torch import exact_torch
 from spikequant.runs.folder import RunFolder
+from spikequant.runs.parameters import MISFIT, check_finite, fill, foreign
 from spikequant.runs.recipe import Recipe
 
 Phase = Literal["float", "integer"]
@@ -54,20 +55,23 @@ class Training:
         if phase == "float":
             self._phase("float", self.recipe.training.float_epochs, done, state)
             self.accuracies["float"] = accuracy(self.model, self.test) if self.recipe.training.float_epochs else None
-            save_checkpoint(self.folder.float_model, {"model": self.model.state_dict()})
+            self._save_model(self.folder.float_model)
             self.model.quantize(self.quantizer)
             done, state = 0, None
         self._phase("integer", self.recipe.training.epochs, done, state)
         self.accuracies["trained"] = accuracy(self.model, self.test)
-        save_checkpoint(self.folder.model, {"model": self.model.state_dict()})
+        self._save_model(self.folder.model)
         result = {"accuracy": self.accuracies, "test_samples": len(self.test), "epochs": len(self.rows)}
-        self.folder.write_result(result)
+        self.folder.write_result(result, self.recipe)
         return result
 
     def _phase(self, phase: Phase, epochs: int, done: int, saved: Json | None) -> None:
         state = self.learner.start(self.model, epochs=epochs, seed=self.recipe.seed)
         if saved is not None:
-            state.load_state_dict(saved)
+            try:
+                state.load_state_dict(saved)
+            except MISFIT as error:
+                raise foreign(self.folder.checkpoint, f"its learner's state does not fit ({reason(error)})") from error
         for number in range(done, epochs):
             metrics = self.learner.epoch(
                 self.model,
@@ -78,13 +82,18 @@ class Training:
                 seed=self.recipe.seed,
                 progress=lambda batch, total, number=number: self.watcher.batch(phase, number, epochs, batch, total),  # type: ignore[misc]
             )
+            check_finite(self.model, metrics, f"{phase} epoch {number + 1}")
             row = {"phase": phase, "epoch": number + 1, **metrics, "test_accuracy": accuracy(self.model, self.test)}
             self.rows.append(row)
             self._save(phase, number + 1, state)
             self.watcher.epoch(row)
 
+    def _save_model(self, path: Path) -> None:
+        save_checkpoint(path, {"recipe": self.recipe.table(), "model": self.model.state_dict()})
+
     def _save(self, phase: Phase, done: int, state: LearnerState) -> None:
         content = {
+            "recipe": self.recipe.table(),
             "phase": phase,
             "done": done,
             "model": self.model.state_dict(),
@@ -97,19 +106,21 @@ class Training:
 
     def _position(self) -> tuple[Phase, int, Json | None]:
         """Return phase, finished epochs and learner state; takes the parameters from the checkpoint."""
-        if not self.folder.checkpoint.exists():
+        path = self.folder.checkpoint
+        if not path.exists():
             return "float", 0, None
-        saved = load_checkpoint(self.folder.checkpoint)
-        try:
-            self.rows, self.accuracies = saved["rows"], saved["accuracies"]
-            if saved["phase"] == "integer":
-                self.model.quantize(self.quantizer)
-            self.model.load_state_dict(saved["model"])
-            position = saved["phase"], saved["done"], saved["state"]
-        except (KeyError, RuntimeError) as error:
-            raise _foreign(self.folder.checkpoint, error) from error
+        saved = load_checkpoint(path)
+        self.folder.check_recipe(saved.get("recipe"), path)
+        wanted = {"done": int, "rows": list, "accuracies": dict, "state": dict}
+        if saved.get("phase") not in get_args(Phase) or any(type(saved.get(k)) is not t for k, t in wanted.items()):
+            raise foreign(path, "it holds no state of a training")
+        phase, done = saved["phase"], saved["done"]
+        self.rows, self.accuracies = saved["rows"], saved["accuracies"]
+        if phase == "integer":
+            self.model.quantize(self.quantizer)
+        fill(self.model, saved, path)
         self.folder.write_metrics(self.rows)
-        return position
+        return phase, done, saved["state"]
 
 
 def accuracy(model: SpikingModel, data: Split, batch: int = 500) -> float:
@@ -141,43 +152,34 @@ def train(
     Raises:
         PluginError: A part of the recipe is not installed or refuses its options.
         DataError: The data set is missing or damaged.
-        RunError: Another process is training in the folder, or a new run meets an old one.
+        RunError: Another process is training in the folder, a new run meets an old one, the recipe of the
+            folder was changed since, a file cannot be written, or the loss or a weight is no longer finite.
     """
     model = build_model(recipe).to(torch.device(device))
     learner, quantizer = make_learner(recipe), quantizer_factory(recipe)
     train_split, test_split = load_data(recipe, data_dir)
     if not resume:
-        folder.create(recipe)
-    with folder.lock(), _torch_threads(threads):
+        folder.make()
+    with folder.lock(), exact_torch(threads):
+        if not resume:
+            folder.create(recipe)
         watch = watcher or Watcher()
         return Training(folder, recipe, model, learner, quantizer, train_split, test_split, watch).run()
 
 
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def load_model(folder: RunFolder, *, precision: Phase = "integer") -> SpikingModel:
-    """Return the trained model of a complete run, in evaluation mode."""
+    """Return the trained model of a complete run, in evaluation mode.
+
+    Raises:
+        RunError: The run is not complete, a file is damaged, or the recipe was changed since.
+    """
     recipe = folder.recipe()
     folder.result()
+    path = folder.model if precision == "integer" else folder.float_model
+    saved = load_checkpoint(path)
+    folder.check_recipe(saved.get("recipe"), path)
     model = build_model(recipe)
     if precision == "integer":
         model.quantize(quantizer_factory(recipe))
-    path = folder.model if precision == "integer" else folder.float_model
-    saved = load_checkpoint(path)
-    try:
-        model.load_state_dict(saved["model"])
-    except (KeyError, RuntimeError) as error:
-        raise _foreign(path, error) from error
+    fill(model, saved, path)
     return model.eval()
-
-
-def _foreign(path: Path, error: Exception) -> RunError:
-    return RunError(f"checkpoint {path} does not belong to this recipe: {error}; train in another folder")
