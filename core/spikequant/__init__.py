@@ -1,5 +1,6 @@
 """spikequant: quantize spiking neural networks and prove that hardware runs what was trained."""
 
+from spikequant import damaged_metadata  # noqa: F401 - first: torch reads all entry points when imported
 from spikequant.backend import Availability, Backend, Executable
 from spikequant.dataset import Dataset, RemoteFile, Split
 from spikequant.hookspecs import hookimpl

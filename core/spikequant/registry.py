@@ -1,83 +1,38 @@
-"""Discovery of plugins: what is there, what failed to load and why, which names are claimed twice.
+"""The registry of plugins: what is there, what failed to load and why, which names are claimed twice.
 
 One broken plugin never stops the others; it is an error only when somebody asks for it.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, distributions
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
-import pluggy
-
-from spikequant import hookspecs
-from spikequant.backend import Backend
-from spikequant.dataset import Dataset
+from spikequant import program
+from spikequant.discovery import FILE_HOOKS, HOOKS, NODE_KIND, Entry, installed, offers_of, provider_of
 from spikequant.errors import PluginError
-from spikequant.learner import Learner
-from spikequant.network import Network
-from spikequant.neuron import Neuron
-from spikequant.quantizer import Quantizer
-from spikequant.selector import Selector
+from spikequant.offers import Failure, Offer, Provider, one_line
+from spikequant.plugin_options import checked_options
+from spikequant.program import Node
 
-HOOKS = {
-    "quantizer": "spikequant_quantizers",
-    "neuron": "spikequant_neurons",
-    "learner": "spikequant_learners",
-    "selector": "spikequant_selectors",
-    "backend": "spikequant_backends",
-    "dataset": "spikequant_datasets",
-    "network": "spikequant_networks",
-}
-CONTRACTS: dict[str, type] = {
-    "quantizer": Quantizer,
-    "neuron": Neuron,
-    "learner": Learner,
-    "selector": Selector,
-    "backend": Backend,
-    "dataset": Dataset,
-    "network": Network,
-}
-FILE_HOOKS = {"energy table": "spikequant_energy_tables", "recipe": "spikequant_recipes"}
+__all__ = [
+    "COMMANDS",
+    "FILE_HOOKS",
+    "HOOKS",
+    "Failure",
+    "Offer",
+    "Provider",
+    "Registry",
+    "discover",
+    "node_kinds",
+    "registry",
+]
 
-
-@dataclass(frozen=True)
-class Provider:
-    """A distribution's plugin module, named by its entry point."""
-
-    plugin: str
-    distribution: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A plugin that offers nothing, and why."""
-
-    provider: Provider
-    reason: str
-
-    def __str__(self) -> str:
-        return f"plugin '{self.provider.plugin}' did not load: {self.provider}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class Offer:
-    """Something a plugin offers under a name: a class of a contract, a file, or a command."""
-
-    kind: str
-    name: str
-    value: Any
-    provider: Provider
+COMMANDS = ("doctor", "energy", "export", "fetch", "memory", "plugins", "run", "train", "verify")
+NODE_KINDS = tuple(sorted({v.kind for v in vars(program).values() if isinstance(v, type) and issubclass(v, Node)}))
+BUILT_IN = {"command": COMMANDS, NODE_KIND: NODE_KINDS}
 
 
 @dataclass(frozen=True)
@@ -93,11 +48,9 @@ class Registry:
         return tuple(sorted((o for o in self.offers if o.kind == kind), key=lambda o: o.name))
 
     def conflicts(self) -> tuple[str, ...]:
-        """Return one sentence per name that more than one distribution claims."""
-        groups: dict[tuple[str, str], list[Provider]] = {}
-        for offer in self.offers:
-            groups.setdefault((offer.kind, offer.name), []).append(offer.provider)
-        return tuple(_conflict(kind, name, by) for (kind, name), by in groups.items() if len(by) > 1)
+        """Return one sentence per name that is built in, or that more than one distribution claims."""
+        names = dict.fromkeys((offer.kind, offer.name) for offer in self.offers)
+        return tuple(text for kind, name in names if (text := self._conflict(kind, name)))
 
     def get(self, kind: str, name: str) -> Any:
         """Return what is offered as ``kind`` under ``name``.
@@ -105,11 +58,10 @@ class Registry:
         Raises:
             PluginError: Nobody offers it, its plugin did not load, or several claim the name.
         """
-        found = [offer for offer in self.of(kind) if offer.name == name]
-        if len(found) > 1:
-            raise PluginError(_conflict(kind, name, [offer.provider for offer in found]))
-        if found:
-            return found[0].value
+        if text := self._conflict(kind, name):
+            raise PluginError(text)
+        if claims := self._claims(kind, name):
+            return claims[0].value
         for failure in self.failures:
             if failure.provider.plugin == name:
                 raise PluginError(f"{failure}; mend or uninstall it")
@@ -121,100 +73,85 @@ class Registry:
         """Return an instance of the class under ``name``, made with ``options``.
 
         Raises:
-            PluginError: As :meth:`get`; or an option is unknown or refused.
+            PluginError: As :meth:`get`; or an option is unknown, of another type than the constructor
+                says, or refused by it.
         """
         cls = self.get(kind, name)
-        known = [p for p in inspect.signature(cls).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        unknown = sorted(set(options) - {p.name for p in known})
-        if unknown:
-            names = ", ".join(p.name for p in known) or "none"
-            raise PluginError(f"{kind} '{name}' has no option '{unknown[0]}'; its options are: {names}")
         try:
-            return cls(**options)
-        except (TypeError, ValueError) as error:
-            raise PluginError(f"{kind} '{name}' refuses its options: {error}") from error
+            return cls(**checked_options(kind, name, cls, options))
+        except (KeyboardInterrupt, PluginError):
+            raise
+        except BaseException as error:  # a stranger's constructor may raise anything
+            text = one_line(error, label=not isinstance(error, (TypeError, ValueError)))
+            raise PluginError(f"{kind} '{name}' refuses its options: {text}") from error
+
+    def _claims(self, kind: str, name: str) -> list[Offer]:
+        """Return the offers of a name; a neuron that inherits another's mapping claims nothing new."""
+        found = [offer for offer in self.offers if offer.kind == kind and offer.name == name]
+        if kind != NODE_KIND:
+            return found
+        return list({type(offer.value): offer for offer in reversed(found)}.values())[::-1]
+
+    def _conflict(self, kind: str, name: str) -> str:
+        """Say who claims a name that cannot be used because of that; empty if it can."""
+        claims = self._claims(kind, name)
+        who = " and by ".join(str(offer.provider) for offer in claims)
+        if claims and name in BUILT_IN.get(kind, ()):
+            return f"{kind} name '{name}' is built in and claimed by {who}; the built-in one stays, uninstall the other"
+        return f"{kind} name '{name}' is claimed by {who}; uninstall one of them" if len(claims) > 1 else ""
+
+
+class Contested:
+    """Stands for the mapping of a node kind that several plugins claim; using it is the error."""
+
+    def __init__(self, conflict: str) -> None:
+        self.conflict = conflict
+
+    def to_nir(self, *_: Any) -> NoReturn:
+        """Refuse to write the node.
+
+        Raises:
+            PluginError: Always.
+        """
+        raise PluginError(self.conflict)
+
+    fields = from_nir = to_nir
 
 
 def node_kinds(found: Registry | None = None) -> dict[str, Any]:
-    """Return how each plugin neuron's own node kind is written to and read from NIR."""
+    """Return how each plugin neuron's own node kind is written to and read from NIR.
+
+    A built-in kind is nobody else's; a kind that several plugins claim is an error when a file has it.
+    """
+    found = found or registry()
     kinds: dict[str, Any] = {}
-    for offer in (found or registry()).of("neuron"):
-        kinds.update(offer.value.node_mappings())
+    for offer in found.of(NODE_KIND):
+        if offer.name not in NODE_KINDS:
+            conflict = found._conflict(NODE_KIND, offer.name)
+            kinds[offer.name] = Contested(conflict) if conflict else offer.value
     return kinds
 
 
 @cache
 def registry() -> Registry:
     """Return what is installed; looked up once per process."""
-    return discover(_entry_points())
+    entries, damaged = installed()
+    found = discover(entries)
+    return Registry(found.offers, (*found.failures, *damaged), found.providers)
 
 
-def discover(entry_points: Iterable[tuple[EntryPoint, Distribution]]) -> Registry:
+def discover(entry_points: Iterable[Entry]) -> Registry:
     """Load each entry point by itself and collect what it offers."""
     offers: list[Offer] = []
     failures: list[Failure] = []
     providers: list[Provider] = []
     for entry, distribution in entry_points:
-        provider = Provider(entry.name, distribution.metadata["Name"], distribution.version)
+        provider = provider_of(entry.name, distribution)
         providers.append(provider)
         try:
-            offers.extend(_offers(entry.load(), provider))
-        except (Exception, SystemExit) as error:  # a stranger's module may raise anything; it is recorded
-            failures.append(Failure(provider, f"{type(error).__name__}: {error}"))
+            offers.extend(offers_of(entry, distribution))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's module may raise anything; it is recorded
+            failures.append(Failure(provider, one_line(error)))
     return Registry(tuple(offers), tuple(failures), tuple(providers))
-
-
-def _entry_points() -> list[tuple[EntryPoint, Distribution]]:
-    found: dict[tuple[str, str, str], tuple[EntryPoint, Distribution]] = {}
-    for distribution in distributions():
-        for entry in distribution.entry_points:
-            if entry.group == hookspecs.PROJECT:
-                found.setdefault((distribution.metadata["Name"], entry.name, entry.value), (entry, distribution))
-    return sorted(found.values(), key=lambda pair: (pair[0].name, pair[1].metadata["Name"]))
-
-
-def _offers(module: Any, provider: Provider) -> list[Offer]:
-    """Ask one plugin, in a manager of its own, so that nothing it does can hide another."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(module, provider.plugin)
-    manager.check_pending()
-    implemented = [hook.name for hook in manager.get_hookcallers(module) or []]
-    _check_marked(module, implemented)
-    offers: list[Offer] = []
-    for kind, hook in HOOKS.items():
-        for classes in getattr(manager.hook, hook)():
-            offers.extend(Offer(kind, _name_of(kind, cls), cls, provider) for cls in classes)
-    for kind, hook in FILE_HOOKS.items():
-        for files in getattr(manager.hook, hook)():
-            offers.extend(Offer(kind, name, Path(path), provider) for name, path in files.items())
-    for commands in manager.hook.spikequant_commands():
-        offers.extend(Offer("command", command.name, command, provider) for command in commands)
-    return offers
-
-
-def _check_marked(module: Any, implemented: list[str]) -> None:
-    specified = {name for name in vars(hookspecs) if name.startswith(hookspecs.PROJECT + "_")}
-    for name in sorted(specified - set(implemented)):
-        if callable(getattr(module, name, None)):
-            raise TypeError(f"{name}() lacks @hookimpl; put the decorator above it")
-    if not implemented:
-        where = module.__name__ if isinstance(module, ModuleType) else repr(module)
-        raise TypeError(f"{where} implements no hook; define one of {', '.join(sorted(specified))} with @hookimpl")
-
-
-def _name_of(kind: str, cls: Any) -> str:
-    name = getattr(cls, "name", None)
-    if not isinstance(cls, type) or not isinstance(name, str) or not name:
-        raise TypeError(f"the {kind} {cls!r} has no name; set the class attribute 'name' to a word")
-    contract = CONTRACTS[kind]
-    if not issubclass(cls, contract):
-        raise TypeError(
-            f"the {kind} '{name}' is no {contract.__name__}; derive the class from spikequant.{contract.__name__}"
-        )
-    return name
-
-
-def _conflict(kind: str, name: str, providers: Iterable[Provider]) -> str:
-    who = " and by ".join(str(provider) for provider in providers)
-    return f"{kind} name '{name}' is claimed by {who}; uninstall one of them"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
 import torch
+from rich.markup import escape
 from rich.table import Table
 
 from spikequant.backend import Backend
@@ -18,7 +19,8 @@ from spikequant.cli.common import data_dir_option, emit, json_option, results
 from spikequant.data_folders import data_folders
 from spikequant.dataset import Dataset
 from spikequant.errors import DataError, SpikequantError
-from spikequant.registry import registry
+from spikequant.offers import one_line
+from spikequant.registry import Offer, registry
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def command(data_dir: Path | None, as_json: bool) -> None:
         for finding in findings:
             mark = "[green]yes" if finding.ready else "[yellow]no"
             lost, remedy = ("", "") if finding.ready else (finding.lost, finding.remedy)
-            table.add_row(mark, finding.what, finding.detail, lost, remedy)
+            table.add_row(mark, *map(escape, (finding.what, finding.detail, lost, remedy)))
         results.print(table)
     broken = [f for f in findings if not f.ready and f.what.startswith(("backend", "plugin"))]
     sys.exit(1 if broken else 0)
@@ -76,30 +78,38 @@ def _package(name: str, lost: str, remedy: str) -> Finding:
 
 def _backends() -> Iterator[Finding]:
     for offer in registry().of("backend"):
+        yield _backend(f"backend {offer.name}", f"--backend {offer.name}", offer)
+
+
+def _backend(what: str, lost: str, offer: Offer) -> Finding:
+    try:
         backend: Backend = offer.value()
         there = backend.availability()
-        yield Finding(f"backend {offer.name}", there.ready, there.detail, f"--backend {offer.name}", there.remedy)
+        return Finding(what, bool(there.ready), str(there.detail), lost, str(there.remedy))
+    except Exception as error:  # a stranger's backend may raise anything
+        return Finding(what, False, one_line(error), lost, _mend(offer))
+
+
+def _mend(offer: Offer) -> str:
+    return f"mend or uninstall {offer.provider}"
 
 
 def _data(folders: tuple[Path, ...]) -> Iterator[Finding]:
     for offer in registry().of("dataset"):
-        dataset: Dataset = offer.value()
-        yield _attempt(
-            f"data {offer.name}", f"--data {offer.name}", f"spikequant fetch {offer.name}", _loader(dataset, folders)
-        )
+        yield _dataset(f"data {offer.name}", f"--data {offer.name}", offer, folders)
 
 
-def _loader(dataset: Dataset, folders: tuple[Path, ...]) -> Callable[[], str]:
-    return lambda: f"{len(dataset.load('test', folders)):,} test samples"
-
-
-def _attempt(what: str, lost: str, remedy: str, look: Callable[[], str]) -> Finding:
+def _dataset(what: str, lost: str, offer: Offer, folders: tuple[Path, ...]) -> Finding:
+    remedy = f"spikequant fetch {offer.name}"
     try:
-        return Finding(what, True, look())
+        dataset: Dataset = offer.value()
+        return Finding(what, True, f"{len(dataset.load('test', folders)):,} test samples")
     except DataError as error:
         return Finding(what, False, "not found" if "is missing" in str(error) else str(error), lost, remedy)
     except SpikequantError as error:
         return Finding(what, False, str(error), lost, remedy)
+    except Exception as error:  # a stranger's data set may raise anything
+        return Finding(what, False, one_line(error), lost, _mend(offer))
 
 
 def _plugins() -> Iterator[Finding]:

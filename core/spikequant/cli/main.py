@@ -14,17 +14,16 @@ from typing import TextIO
 import click
 
 from spikequant.errors import SpikequantError
-from spikequant.registry import registry
-
-COMMANDS = ("doctor", "energy", "export", "fetch", "memory", "plugins", "run", "train", "verify")
+from spikequant.registry import COMMANDS, registry
 
 
 class Commands(click.Group):
     """Looks a command up in its own file, then among the plugins' commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return every command's name."""
-        return sorted({*COMMANDS, *(offer.name for offer in registry().of("command"))})
+        """Return every command's name; one that two plugins claim is none."""
+        names = [offer.name for offer in registry().of("command")]
+        return sorted({*COMMANDS, *(name for name in names if names.count(name) == 1)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command under ``cmd_name``, loading nothing else."""

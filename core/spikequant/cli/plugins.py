@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from spikequant.cli.common import emit, json_option, results
@@ -23,12 +24,13 @@ def command(as_json: bool) -> None:
         return
     table = Table("kind", "name", "what it is", "from", box=None)
     for offer in offers:
-        table.add_row(offer.kind, offer.name, _summary(offer), f"{offer.provider} ({offer.provider.plugin})")
+        cells = (offer.kind, offer.name, _summary(offer), f"{offer.provider} ({offer.provider.plugin})")
+        table.add_row(*map(escape, cells))
     results.print(table)
     for failure in found.failures:
-        results.print(f"[red]{failure}", soft_wrap=True)
+        results.print(f"[red]{escape(str(failure))}", soft_wrap=True)
     for conflict in found.conflicts():
-        results.print(f"[red]{conflict}", soft_wrap=True)
+        results.print(f"[red]{escape(conflict)}", soft_wrap=True)
 
 
 def _summary(offer: Offer) -> str:
