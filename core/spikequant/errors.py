@@ -16,6 +16,10 @@ class PluginError(SpikequantError, LookupError):
     """A plugin was asked for that is missing, did not load, or shares its name with another."""
 
 
+class ContractError(SpikequantError, TypeError, ValueError):
+    """A plugin's class breaks the contract it was offered under: what a method returned is not what it must be."""
+
+
 class ProgramError(SpikequantError, ValueError):
     """An integer program breaks a rule of the semantics."""
 

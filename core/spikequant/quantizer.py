@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from spikequant.errors import ContractError
 from spikequant.gradients import straight_through_codes
 
 
@@ -41,7 +42,10 @@ class Quantizer(ABC):
 
     @property
     def code_range(self) -> tuple[int, int]:
-        """Smallest and largest code, both included: symmetric, ``[-s, s]`` with ``s = 2**(bits-1) - 1``."""
+        """Smallest and largest code, both included: ``[-s, s]`` with ``s = 2**(bits-1) - 1``.
+
+        A subclass may narrow it, symmetrically: lowering negates codes, and stores ``bits`` of each.
+        """
         top = (1 << (self.bits - 1)) - 1
         return -top, top
 
@@ -55,7 +59,7 @@ class Quantizer(ABC):
 
     def clip_gradient_scale(self, count: int) -> float:
         """Factor on the gradient of a learnable clip shared by ``count`` values."""
-        return 1.0 / math.sqrt(count * self.code_range[1])
+        return 1.0 / math.sqrt(count * self.checked_range()[1])
 
     def codes_with_gradient(self, x: Tensor, scale: Tensor) -> Tensor:
         """Return the codes as floats, differentiable by the straight-through estimator.
@@ -65,24 +69,46 @@ class Quantizer(ABC):
         """
         return straight_through_codes(x, scale, self.checked_codes(x.detach(), scale.detach()), self.code_range)
 
+    def checked_range(self) -> tuple[int, int]:
+        """Return ``code_range``, checked to be symmetric and within ``bits``.
+
+        Raises:
+            ContractError: It is not.
+        """
+        low, high = self.code_range
+        top, where = (1 << (self.bits - 1)) - 1, f"quantizer '{self.name}': code_range is {low}..{high}"
+        if not isinstance(low, int) or not isinstance(high, int):
+            raise ContractError(f"{where}; codes are integers, so return two int")
+        if low != -high:
+            raise ContractError(f"{where}; it must be symmetric, since lowering negates codes: return -s..s")
+        if not 1 <= high <= top:
+            raise ContractError(f"{where}; {self.bits} bits hold {-top}..{top}, and it needs a code of 1 at least")
+        return low, high
+
     def checked_codes(self, x: Tensor, scale: Tensor) -> Tensor:
-        """Return ``quantize(x, scale)``, checked to be integers of the same shape within ``code_range``."""
-        codes = self.quantize(x, scale)
+        """Return ``quantize(x, scale)``, checked to be integers of the same shape within ``code_range``.
+
+        Raises:
+            ContractError: They are not (a TypeError and a ValueError as well), or ``code_range`` is none.
+        """
+        low, high = self.checked_range()
+        codes: object = self.quantize(x, scale)
+        if not isinstance(codes, Tensor):
+            raise ContractError(f"quantizer '{self.name}' returned a {type(codes).__name__}; return a torch.Tensor")
         if codes.is_floating_point() or codes.is_complex():
-            raise TypeError(
+            raise ContractError(
                 f"quantizer '{self.name}' returned {str(codes.dtype).removeprefix('torch.')} codes;"
                 " codes are integers, so end quantize() with .to(torch.int32)"
             )
         if codes.shape != x.shape:
-            raise ValueError(
+            raise ContractError(
                 f"quantizer '{self.name}' returned codes of shape {tuple(codes.shape)} for values of shape"
                 f" {tuple(x.shape)}; return one code per value"
             )
-        low, high = self.code_range
         least, most = (int(end) for end in codes.aminmax()) if codes.numel() else (low, high)
         if least < low or most > high:
-            raise ValueError(
+            raise ContractError(
                 f"quantizer '{self.name}' returned codes {least}..{most};"
-                f" {self.bits} bits hold {low}..{high}, so clamp in quantize() or widen code_range"
+                f" its code_range at {self.bits} bits is {low}..{high}, so clamp in quantize()"
             )
         return codes

@@ -33,6 +33,8 @@ class Bptt(Learner):
                 f"learner 'bptt': lr {lr} and batch_size {batch_size} must be positive,"
                 f" weight_decay {weight_decay} and shift {shift} not negative"
             )
+        if not (math.isfinite(lr) and math.isfinite(weight_decay)):
+            raise ValueError(f"learner 'bptt': lr {lr} and weight_decay {weight_decay} must be finite")
         self.lr, self.batch_size, self.weight_decay, self.shift = lr, batch_size, weight_decay, shift
 
     def start(self, model: SpikingModel, *, epochs: int, seed: int) -> torch.optim.Optimizer:

@@ -7,6 +7,7 @@ from typing import ClassVar, cast
 from spikequant import LifNeuron
 from spikequant.program import Leak, Reset
 from spikequant.program.nodes import LeakOrder, LeakRounding
+from spikequant_mint.thresholds import check_threshold
 
 
 class MintLif(LifNeuron):
@@ -16,7 +17,7 @@ class MintLif(LifNeuron):
 
     Args:
         bits: Width of the stored potential.
-        v_th: Real threshold.
+        v_th: Real threshold, 1e-6 to 1e6.
         strict: Fire on ``h > v_th`` (MINT Eq. 2) or on ``h >= v_th``.
         leak_shift: Leak factor ``2**-leak_shift``; 1 is the paper's tau = 1/2, 0 means no leak.
         leak_rounding: ``floor`` (arithmetic shift, the paper's), ``toward_zero`` (Loihi) or ``nearest``.
@@ -39,6 +40,7 @@ class MintLif(LifNeuron):
         reset: str = "zero",
     ) -> None:
         super().__init__(bits, v_th, strict)
+        check_threshold(self.name, v_th)
         self._check("leak_rounding", leak_rounding, ("floor", "toward_zero", "nearest"))
         self._check("order", order, ("leak_on_read", "leak_on_store"))
         self._check("reset", reset, ("zero", "subtract"))

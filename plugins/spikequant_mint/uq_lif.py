@@ -15,6 +15,7 @@ from spikequant.gradients import rounded, spike
 from spikequant.nir_profile import NodeMapping
 from spikequant.program import Leak, Shape
 from spikequant_mint.scaled_lif import ScaledLif, ScaledLifMapping
+from spikequant_mint.thresholds import check_threshold
 
 FRACTION = 16
 MULTIPLIER_LIMIT = float((1 << 24) - 1)
@@ -25,7 +26,7 @@ class UqLif(LifNeuron):
 
     Args:
         bits: Width of the stored potential.
-        v_th: Real threshold; the potential's learnable clip starts here.
+        v_th: Real threshold, 1e-6 to 1e6; the potential's learnable clip starts here.
         strict: Fire on ``h > v_th`` or on ``h >= v_th``.
         leak_shift: Leak factor ``2**-leak_shift``, at least 1.
     """
@@ -35,6 +36,7 @@ class UqLif(LifNeuron):
 
     def __init__(self, bits: int = 8, v_th: float = 1.0, strict: bool = True, leak_shift: int = 1) -> None:
         super().__init__(bits, v_th, strict)
+        check_threshold(self.name, v_th)
         if not 1 <= leak_shift <= 8:
             raise ValueError(f"neuron '{self.name}': leak_shift is {leak_shift}; it must be between 1 and 8")
         self.leak = Leak.by_shift(leak_shift)

@@ -9,6 +9,8 @@ from spikequant import Network
 from spikequant.network import ConvLayer, FlattenLayer, Layer, ReadoutLayer
 from spikequant.program import Shape
 
+MOST_CHANNELS = 100_000
+
 
 class Cnn(Network):
     """3x3 convolutions of spiking neurons and a readout; size is reduced by strides, not by pooling.
@@ -30,6 +32,8 @@ class Cnn(Network):
                 f"network 'cnn': channels {list(channels)} and strides {list(strides)} must be"
                 " positive and equally many"
             )
+        if max(channels) > MOST_CHANNELS:
+            raise ValueError(f"network 'cnn': channels is {list(channels)}; each must be at most {MOST_CHANNELS}")
         self.channels, self.strides, self.batch_norm = tuple(channels), tuple(strides), batch_norm
 
     def layers(self, shape: Shape, classes: int) -> tuple[Layer, ...]:

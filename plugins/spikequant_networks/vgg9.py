@@ -9,6 +9,8 @@ from spikequant.errors import UsageError
 from spikequant.network import ConvLayer, FlattenLayer, Layer, PoolOrLayer, PoolSumLayer, ReadoutLayer
 from spikequant.program import Shape
 
+MOST_WIDTH = 10_000
+
 
 class Vgg9(Network):
     """64-64-P-128-128-P-256-256-256, average pool over the map, readout.
@@ -26,6 +28,8 @@ class Vgg9(Network):
     def __init__(self, width: int = 64, batch_norm: bool = True) -> None:
         if width < 1:
             raise ValueError(f"network 'vgg9': width is {width}; it must be positive")
+        if width > MOST_WIDTH:
+            raise ValueError(f"network 'vgg9': width is {width}; it must be at most {MOST_WIDTH}")
         self.width, self.batch_norm = width, batch_norm
 
     def layers(self, shape: Shape, classes: int) -> tuple[Layer, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -31,6 +32,8 @@ class Reward(Selector):
     def __init__(self, mu: float = 0.1) -> None:
         if mu < 0:
             raise ValueError(f"selector 'reward': mu is {mu}; it must not be negative")
+        if not math.isfinite(mu):
+            raise ValueError(f"selector 'reward': mu is {mu}; it must be finite")
         self.mu = mu
 
     def reward(self, candidate: Candidate) -> float:

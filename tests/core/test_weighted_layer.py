@@ -1,10 +1,12 @@
 """Weights, clip and BatchNorm: folded into integers by hand-computed values, and as training computes them."""
 
+import re
+
 import pytest
 import torch
 
 from spikequant import Quantizer
-from spikequant.errors import UsageError
+from spikequant.errors import ContractError, UsageError
 from spikequant.lif_neuron import integer_threshold
 from spikequant.model import WeightedLayer
 from spikequant.model.weighted_layer import BIAS_LIMIT, EPSILON, LEAST_GAIN
@@ -192,8 +194,13 @@ class Careless(Quantizer):
         (
             lambda ratio: ratio.round().int() * 2,
             ValueError,
-            r"^quantizer 'careless' returned codes -14..14; 4 bits hold -7..7, so clamp in quantize\(\)"
-            " or widen code_range$",
+            r"^quantizer 'careless' returned codes -14..14; its code_range at 4 bits is -7..7,"
+            r" so clamp in quantize\(\)$",
+        ),
+        (
+            lambda ratio: ratio.tolist(),
+            TypeError,
+            r"^quantizer 'careless' returned a list; return a torch.Tensor$",
         ),
     ],
 )
@@ -203,3 +210,34 @@ def test_a_quantizer_that_breaks_its_contract_is_named(monkeypatch, fault, error
     made.quantize_with(Careless(bits=4))
     with pytest.raises(error, match=message):
         made(torch.eye(3))
+    with pytest.raises(ContractError, match=message):
+        made(torch.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("code_range", "message"),
+    [
+        ((-8, 7), "it must be symmetric, since lowering negates codes: return -s..s"),
+        ((-100, 100), "4 bits hold -7..7, and it needs a code of 1 at least"),
+        ((0, 0), "4 bits hold -7..7, and it needs a code of 1 at least"),
+        ((-7.0, 7.0), "codes are integers, so return two int"),
+    ],
+)
+def test_a_range_that_cannot_be_lowered_is_refused(monkeypatch, code_range, message):
+    monkeypatch.setattr(Careless, "fault", staticmethod(torch.zeros_like))
+    monkeypatch.setattr(Careless, "code_range", code_range)
+    made = layer(WEIGHTS)
+    made.quantize_with(Careless(bits=4))
+    low, high = code_range
+    text = f"quantizer 'careless': code_range is {low}..{high}; {message}"
+    with pytest.raises(ContractError, match=f"^{re.escape(text)}$"):
+        made(torch.eye(3))
+
+
+def test_a_narrower_range_is_fine(monkeypatch):
+    monkeypatch.setattr(Careless, "fault", staticmethod(lambda ratio: ratio.sign().int()))
+    monkeypatch.setattr(Careless, "code_range", (-1, 1))
+    made = layer(WEIGHTS)
+    made.quantize_with(Careless(bits=4))
+    made(torch.eye(3))
+    assert set(made.folded().codes.unique().tolist()) <= {-1, 0, 1}

@@ -133,3 +133,10 @@ def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=r"^learner 'bptt': .* not negative$") as caught:
         Bptt(**options)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+@pytest.mark.parametrize("option", ["lr", "weight_decay"])
+def test_options_that_are_no_finite_number_are_refused(option, value):
+    with pytest.raises(ValueError, match=rf"^learner 'bptt': .*\b{option} {value}\b.* must be finite$"):
+        Bptt(**{option: value})

@@ -1,5 +1,7 @@
 """MINT's neuron by hand-computed integers: threshold, leak, reset, saturation, order."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -100,6 +102,10 @@ def test_the_real_step_is_the_same_dynamics_without_rounding():
     [
         ({"bits": 1}, r"^neuron 'mint-lif': bits is 1; it must be between 2 and 32$"),
         ({"v_th": 0.0}, r"^neuron 'mint-lif': v_th is 0.0; it must be positive$"),
+        ({"v_th": 0.9e-6}, r"^neuron 'mint-lif': v_th is 9e-07; it must be between 1e-06 and 1,000,000$"),
+        ({"v_th": 1.1e6}, r"^neuron 'mint-lif': v_th is 1100000.0; it must be between 1e-06 and 1,000,000$"),
+        ({"v_th": math.inf}, r"^neuron 'mint-lif': v_th is inf; it must be between 1e-06 and 1,000,000$"),
+        ({"v_th": math.nan}, r"^neuron 'mint-lif': v_th is nan; it must be between 1e-06 and 1,000,000$"),
         ({"leak_shift": 16}, r"^neuron 'mint-lif': leak_shift is 16; it must be between 0 and 15$"),
         (
             {"leak_rounding": "up"},

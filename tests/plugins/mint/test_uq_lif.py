@@ -1,5 +1,7 @@
 """The baseline neuron of vanilla uniform quantization, by hand-computed integers."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -60,3 +62,9 @@ def test_every_update_is_billed_a_32_bit_multiply():
 def test_a_leak_out_of_range_is_refused(shift):
     with pytest.raises(ValueError, match=rf"^neuron 'uq-lif': leak_shift is {shift}; it must be between 1 and 8$"):
         UqLif(leak_shift=shift)
+
+
+@pytest.mark.parametrize("v_th", [1e-7, 1e7, float("inf"), float("nan")])
+def test_a_threshold_out_of_range_is_refused(v_th):
+    with pytest.raises(ValueError, match=rf"^neuron 'uq-lif': v_th is {re.escape(str(v_th))}; it must be between .*$"):
+        UqLif(v_th=v_th)

@@ -96,6 +96,17 @@ def test_vgg9_needs_square_images(shape):
             r"^network 'cnn': channels \[4\] and strides \[1, 2\] must be positive and equally many$",
         ),
         (Vgg9, {"width": 0}, r"^network 'vgg9': width is 0; it must be positive$"),
+        (
+            Mlp,
+            {"hidden": [999_999, 2]},
+            r"^network 'mlp': hidden has 1000001 neurons in all; the limit is 1000000$",
+        ),
+        (
+            Cnn,
+            {"channels": [4, 100_001], "strides": [1, 1]},
+            r"^network 'cnn': channels is \[4, 100001\]; each must be at most 100000$",
+        ),
+        (Vgg9, {"width": 10_001}, r"^network 'vgg9': width is 10001; it must be at most 10000$"),
     ],
 )
 def test_options_out_of_range_are_refused(network, options, message):

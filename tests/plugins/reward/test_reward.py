@@ -79,3 +79,9 @@ def test_nothing_to_select_from():
 def test_a_negative_weight_is_refused():
     with pytest.raises(ValueError, match=r"^selector 'reward': mu is -0.1; it must not be negative$"):
         Reward(mu=-0.1)
+
+
+@pytest.mark.parametrize("mu", [float("inf"), float("nan")])
+def test_an_infinite_weight_is_refused(mu):
+    with pytest.raises(ValueError, match=rf"^selector 'reward': mu is {mu}; it must be finite$"):
+        Reward(mu=mu)
