@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if path.exists() and not path.is_file() and not path.is_dir():
         yield path
         return
-    target = path.resolve()
+    target = Path(os.path.realpath(path))
     partial = target.with_name(target.name + ".part")
     try:
         yield partial
@@ -45,10 +44,10 @@ def check_writable(path: Path, option: str) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if path.exists() and not path.is_file():
             return
-        target = path.resolve()
-        descriptor, trial = tempfile.mkstemp(prefix=f".{target.name[:32]}.", dir=target.parent)
-        os.close(descriptor)
-        Path(trial).unlink()
+        target = Path(os.path.realpath(path))
+        partial = target.with_name(target.name + ".part")
+        partial.open("ab").close()
+        partial.unlink()
     except OSError as error:
         raise UsageError(f"{option} {path} cannot be written: {reason(error)}; give another file") from error
 

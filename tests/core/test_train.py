@@ -11,8 +11,8 @@ import sys
 import pytest
 import torch
 
-from spikequant.errors import PluginError, RunError
-from spikequant.runs import RunFolder, Watcher, load_data, load_model, parse_recipe, train
+from spikequant.errors import PluginError, RunError, UsageError
+from spikequant.runs import RunFolder, Watcher, build, load_data, load_model, parse_recipe, train
 from spikequant.runs.checkpoint import load_checkpoint, save_checkpoint
 from spikequant.runs.export import export_run
 from spikequant.runs.train import accuracy
@@ -202,6 +202,17 @@ def test_two_runs_in_one_folder(straight, tmp_path):
 def test_a_recipe_whose_part_is_missing_makes_no_folder(tmp_path):
     with pytest.raises(PluginError, match=r"^quantizer 'nope' is not installed; known: .+$"):
         train(recipe(quantizer={"name": "nope"}), RunFolder(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_beyond_the_memory_is_named_and_makes_no_folder(tmp_path, monkeypatch):
+    def full(*_):
+        raise RuntimeError("[enforce fail] can't allocate memory:\nyou tried to allocate 25 TB")
+
+    monkeypatch.setattr(build, "SpikingModel", full)
+    message = r"^network 'cnn' cannot be built: .* can't allocate memory: you tried to allocate 25 TB; make it smaller$"
+    with pytest.raises(UsageError, match=message):
+        train(recipe(), RunFolder(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 

@@ -24,8 +24,11 @@ from spikequant.trace import Trace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-messages = Console(stderr=True)
-results = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+WIDTH = None if sys.stdout.isatty() else 160
+messages = Console(stderr=True, soft_wrap=True, markup=False, emoji=False)
+results = Console(soft_wrap=True, width=WIDTH)
+plain = Console(soft_wrap=True, width=WIDTH, markup=False, emoji=False, highlight=False)
+"""Prints words as they are: a path may hold brackets and colons, which ``results`` takes for markup."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 data_dir_option = click.option(

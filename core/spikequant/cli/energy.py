@@ -14,7 +14,7 @@ from spikequant.cli.common import (
     load_program,
     load_samples,
     make_backend,
-    results,
+    plain,
     run_batches,
     sample_options,
 )
@@ -22,6 +22,7 @@ from spikequant.cli.progress import bar
 from spikequant.counts import Counts
 from spikequant.energy import energy_comparison, load_table
 from spikequant.errors import UsageError
+from spikequant.files import reason
 from spikequant.program import Program
 from spikequant.registry import registry
 from spikequant.trace import joined
@@ -72,9 +73,9 @@ def command(
         )
         return
     cycles = "" if counts.cycles is None else f", {counts.cycles / counts.samples:,.0f} cycles per sample"
-    results.print(f"counted by {counts.backend} on {counts.samples} samples{cycles}", highlight=False)
+    plain.print(f"counted by {counts.backend} on {counts.samples} samples{cycles}")
     for comparison in compared.values():
-        results.print(f"\n{comparison}", highlight=False)
+        plain.print(f"\n{comparison}")
 
 
 DEFAULT = ("sata32", "horowitz45")
@@ -83,8 +84,10 @@ DEFAULT = ("sata32", "horowitz45")
 def _read(path: Path, program: Program) -> Counts:
     try:
         counts = Counts.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} holds no counts: {error}; write them with 'spikequant run --counts'") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{path} holds no counts: {reason(error)}; write them with 'spikequant run --counts'"
+        ) from error
     unknown = sorted(set(counts.nodes) - {node.name for node in program.nodes})
     if unknown:
         raise UsageError(f"{path} counts node '{unknown[0]}', which the model does not have; count the same model")

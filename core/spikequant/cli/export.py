@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spikequant.cli.common import data_dir_option, emit, json_option, results
+from spikequant.cli.common import data_dir_option, emit, json_option, plain
 from spikequant.runs import RunFolder
 from spikequant.runs.export import export_run
 
@@ -38,8 +38,8 @@ def command(run: Path, out: Path | None, samples: int | None, data_dir: Path | N
             }
         )
         return
-    results.print(str(export.program), highlight=False)
-    results.print(f"trained model against oracle on {export.samples} calibration samples: {export.verdict}")
+    plain.print(str(export.program))
+    plain.print(f"trained model against oracle on {export.samples} calibration samples: {export.verdict}")
     for rule, count in export.acted.items():
-        results.print(f"beyond plain NIR: {rule} acted {count:,} times on the calibration samples", highlight=False)
-    results.print(f"written: {path}", highlight=False, soft_wrap=True)
+        plain.print(f"beyond plain NIR: {rule} acted {count:,} times on the calibration samples")
+    plain.print(f"written: {path}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spikequant.cli.common import data_dir_option, emit, json_option, results
+from spikequant.cli.common import data_dir_option, emit, json_option, plain
 from spikequant.cli.progress import bar
 from spikequant.data_folders import data_folders
 from spikequant.dataset import RemoteFile
@@ -33,6 +33,6 @@ def command(name: str, data_dir: Path | None, as_json: bool) -> None:
         emit({"data": name, "files": [str(path) for path in paths]})
         return
     if not paths:
-        results.print(f"{name} is embedded in a package; nothing to download")
+        plain.print(f"{name} is embedded in a package; nothing to download")
     for path in paths:
-        results.print(str(path), highlight=False, soft_wrap=True)
+        plain.print(str(path))

@@ -7,7 +7,7 @@ from typing import cast
 
 import click
 
-from spikequant.cli.common import emit, json_option, load_program, results
+from spikequant.cli.common import emit, json_option, load_program, plain
 from spikequant.memory import Accounting, program_memory
 
 
@@ -28,4 +28,4 @@ def command(model: Path, batch: int, accounting: str, as_json: bool) -> None:
     if as_json:
         emit(memory.to_json())
         return
-    results.print(str(memory), highlight=False)
+    plain.print(str(memory))

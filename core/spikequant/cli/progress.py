@@ -13,7 +13,7 @@ from spikequant.cli.common import messages
 @contextmanager
 def bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar over ``total`` items; yields a function that advances it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal) as progress:
         task = progress.add_task(label, total=total)
         yield lambda amount: progress.advance(task, amount)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,15 @@ from spikequant.cli.common import (
     load_program,
     load_samples,
     make_backend,
-    results,
+    plain,
     run_batches,
     sample_options,
 )
 from spikequant.cli.progress import bar
 from spikequant.counts import Counts
 from spikequant.dataset import Split
+from spikequant.errors import UsageError
+from spikequant.files import check_writable, reason, replacing
 from spikequant.trace import Trace, joined
 
 
@@ -48,6 +52,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Run MODEL (a .nir with a quantization profile) on a backend and print accuracy and counts."""
+    _check_outputs(trace_path, counts_path)
     program = load_program(model)
     chosen = load_samples(program, data, split, samples, data_dir)
     record = trace_path is not None
@@ -57,13 +62,13 @@ def command(
     if trace_path is not None:
         trace.save(trace_path)
     if counts_path is not None:
-        counts_path.write_text(_json_text(trace.counts), encoding="utf-8")
+        _write_counts(trace.counts, counts_path)
     summary = summarize(trace, chosen)
     if as_json:
         emit({"model": str(model), **summary, "counts": trace.counts.to_json()})
         return
     for line in describe(summary):
-        results.print(line, highlight=False)
+        plain.print(line)
 
 
 def summarize(trace: Trace, samples: Split) -> dict[str, Any]:
@@ -95,7 +100,23 @@ def describe(summary: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _json_text(counts: Counts) -> str:
-    import json
+def _check_outputs(trace_path: Path | None, counts_path: Path | None) -> None:
+    """Raise before anything runs if what it gives could not be kept."""
+    if trace_path is not None:
+        check_writable(trace_path, "--trace")
+    if counts_path is not None:
+        check_writable(counts_path, "--counts")
+    if (
+        trace_path is not None
+        and counts_path is not None
+        and os.path.realpath(trace_path) == os.path.realpath(counts_path)
+    ):
+        raise UsageError(f"--trace and --counts both name {trace_path}; give each a file of its own")
 
-    return json.dumps(counts.to_json(), indent=2) + "\n"
+
+def _write_counts(counts: Counts, path: Path) -> None:
+    try:
+        with replacing(path) as partial:
+            partial.write_text(json.dumps(counts.to_json(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--counts {path} cannot be written: {reason(error)}; give another file") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import click
 import torch
 
-from spikequant.cli.common import data_dir_option, emit, json_option, messages, results
-from spikequant.errors import UsageError
+from spikequant.cli.common import data_dir_option, emit, json_option, messages, plain
+from spikequant.errors import UsageError, one_line
 from spikequant.registry import registry
 from spikequant.runs import Recipe, RunFolder, Watcher, read_recipe, train
+from spikequant.runs.recipe import LARGEST
 
 
 @click.command("train")
@@ -20,11 +22,11 @@ from spikequant.runs import Recipe, RunFolder, Watcher, read_recipe, train
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Run folder to make or to continue.")
 @click.option("--resume", is_flag=True, help="Continue the unfinished run in the folder.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe: quantizer.bits=2.")
-@click.option("--seed", type=click.IntRange(0), help="Shorthand for --set seed=N.")
+@click.option("--seed", type=click.IntRange(0, LARGEST), help="Shorthand for --set seed=N.")
 @click.option("--device", default="cpu", show_default=True, help="Torch device.")
 @click.option(
     "--threads",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1024),
     default=1,
     show_default=True,
     help="Torch threads. More are faster on large convolutions, and add up float gradients in another order.",
@@ -53,8 +55,8 @@ def command(
     chosen = folder.recipe() if resume else _new_run(recipe, changes, seed)
     _check_device(device)
     if resume and folder.complete:
-        messages.print(f"the run in {out} is complete already")
         result = folder.result()
+        messages.print(f"the run in {out} is complete already")
     else:
         try:
             result = train(
@@ -74,7 +76,7 @@ def command(
         return
     for name, value in result["accuracy"].items():
         shown = "not trained" if value is None else f"{100 * value:.2f} %"
-        results.print(f"test accuracy, {name}: {shown}", highlight=False)
+        plain.print(f"test accuracy, {name}: {shown}")
 
 
 def _new_run(recipe: str | None, changes: tuple[str, ...], seed: int | None) -> Recipe:
@@ -90,10 +92,14 @@ def _new_run(recipe: str | None, changes: tuple[str, ...], seed: int | None) -> 
 
 def _check_device(device: str) -> None:
     try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0]
-        raise UsageError(f"device '{device}' cannot be used: {first}; give --device cpu") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of names that it then refuses
+            works = int((torch.ones(2, device=device) + 1).sum()) == 4
+    except (RuntimeError, AssertionError, ImportError, ValueError, AttributeError) as error:
+        first = one_line(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+        raise UsageError(f"device {device!r} cannot be used: {first}; give --device cpu") from error
+    if not works:
+        raise UsageError(f"device {device!r} cannot be used: it adds 1 and 1 wrongly; give --device cpu")
 
 
 def _batch(phase: str, epoch: int, epochs: int, done: int, total: int) -> None:

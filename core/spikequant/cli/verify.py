@@ -17,7 +17,7 @@ from spikequant.cli.common import (
     load_program,
     load_samples,
     make_backend,
-    results,
+    plain,
     run_batches,
     sample_options,
 )
@@ -75,7 +75,7 @@ def command(
     if as_json:
         emit(_as_json(what, verdict))
     else:
-        results.print(f"verify: {what}: {verdict}", highlight=False, soft_wrap=True)
+        plain.print(f"verify: {what}: {verdict}")
     sys.exit(0 if verdict.identical else 1)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from spikequant.data_folders import data_folders
 from spikequant.dataset import Dataset, Split
+from spikequant.errors import UsageError, one_line
 from spikequant.learner import Learner
 from spikequant.model import InputCoding, SpikingModel
 from spikequant.neuron import Neuron
@@ -32,7 +33,11 @@ def make_dataset(name: str, found: Registry | None = None) -> Dataset:
 
 
 def build_model(recipe: Recipe, found: Registry | None = None) -> SpikingModel:
-    """Return the recipe's model with weights drawn from its seed, computing in floats."""
+    """Return the recipe's model with weights drawn from its seed, computing in floats.
+
+    Raises:
+        UsageError: It is too large for this machine's memory.
+    """
     found = found or registry()
     dataset = make_dataset(recipe.data.name, found)
     network = found.make("network", recipe.network.name, recipe.network.options)
@@ -44,7 +49,12 @@ def build_model(recipe: Recipe, found: Registry | None = None) -> SpikingModel:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return SpikingModel(network.layers(dataset.shape, dataset.classes), neuron, coding, recipe.timesteps)
+        try:
+            return SpikingModel(network.layers(dataset.shape, dataset.classes), neuron, coding, recipe.timesteps)
+        except (MemoryError, RuntimeError) as error:  # torch's word for a full memory is RuntimeError
+            raise UsageError(
+                f"network '{recipe.network.name}' cannot be built: {one_line(error)}; make it smaller"
+            ) from error
 
 
 def quantizer_factory(recipe: Recipe, found: Registry | None = None) -> Callable[[], Quantizer]:
