@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,15 +26,19 @@ def lava() -> None:
     help="Interpreter to build on: Python 3.10, 3.11 or 3.12. Default: the one that runs this command.",
 )
 @click.option("--force", is_flag=True, help="Build anew even if a complete environment is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to stderr.")
 @click.pass_context
-def setup(context: click.Context, python: Path | None, force: bool) -> None:
+def setup(context: click.Context, python: Path | None, force: bool, as_json: bool) -> None:
     """Make the environment if it is missing (about 20 s and 300 MB), and test it on Lava."""
     try:
-        built = environment.setup(python, force=force, check=check, say=click.echo)
+        built = environment.setup(python, force=force, check=check, say=partial(click.echo, err=as_json))
     except SelfTestError as error:
         click.echo(f"error: {error}", err=True)
         context.exit(1)
-    click.echo(f"{'ready' if built else 'already there'}: {environment.availability().detail}")
+    if as_json:
+        click.echo(json.dumps({"built": built, **_state()}))
+    else:
+        click.echo(f"{'ready' if built else 'already there'}: {environment.availability().detail}")
 
 
 @lava.command("status")
@@ -40,10 +46,16 @@ def setup(context: click.Context, python: Path | None, force: bool) -> None:
 @click.pass_context
 def status(context: click.Context, as_json: bool) -> None:
     """Say whether the environment is complete; exits 1 if it is not."""
-    state, found = environment.availability(), environment.recorded()
+    state = environment.availability()
     if as_json:
-        held = None if found is None else dataclasses.asdict(found)
-        click.echo(json.dumps({**dataclasses.asdict(state), "home": str(environment.home()), "environment": held}))
+        click.echo(json.dumps(_state()))
     else:
         click.echo(f"ready: {state.detail}" if state.ready else f"not ready: {state.detail}; {state.remedy}")
     context.exit(0 if state.ready else 1)
+
+
+def _state() -> dict[str, Any]:
+    """Return what both commands say in JSON."""
+    found = environment.recorded()
+    held = None if found is None else dataclasses.asdict(found)
+    return {**dataclasses.asdict(environment.availability()), "home": str(environment.home()), "environment": held}

@@ -72,6 +72,7 @@ JSON_RUNS = {
     "energy": ["energy", "MODEL", "--samples", "4"],
     "export": ["export", "RUN", "--out", "OUT"],
     "fetch": ["fetch", "digits"],
+    "lava setup": ["lava", "setup"],
     "lava status": ["lava", "status"],
     "memory": ["memory", "MODEL"],
     "plugins": ["plugins"],

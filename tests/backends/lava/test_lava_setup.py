@@ -106,6 +106,23 @@ def test_a_complete_environment_is_left_alone(lava_python):
     assert done.output == f"already there: {environment.availability().detail}\n"
 
 
+def test_setup_in_json_is_one_object_on_stdout(lava_python):
+    done = lava_command("setup", "--json")
+    said = json.loads(done.stdout)
+    assert (done.exit_code, done.stderr, said.pop("built")) == (0, "", False)
+    assert said == json.loads(lava_command("status", "--json").stdout)
+
+
+def test_progress_of_a_setup_in_json_goes_to_stderr(home, monkeypatch):
+    """The installation is replaced by a line of progress: only where it is printed is tested."""
+    monkeypatch.setattr(environment, "_install", lambda made, say: say("installing"))
+    monkeypatch.setattr("spikequant_lava.commands.check", lambda python: None)
+    done = lava_command("setup", "--json")
+    assert done.exit_code == 0
+    assert done.stderr == "installing\ntesting it on Lava\n"
+    assert json.loads(done.stdout)["built"] is True
+
+
 def test_status_says_what_is_there(lava_python):
     plain, as_json = lava_command("status"), lava_command("status", "--json")
     assert (plain.exit_code, as_json.exit_code) == (0, 0)

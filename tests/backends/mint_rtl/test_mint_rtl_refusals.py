@@ -1,11 +1,12 @@
 """What the core cannot run is refused by name at compile time, with the need and the limit."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spikequant.errors import RefusedError
+from spikequant.errors import PluginError, RefusedError
 from spikequant.program import (
     Add,
     Conv2d,
@@ -21,6 +22,7 @@ from spikequant.program import (
     Reset,
     chain,
 )
+from spikequant.registry import registry
 from spikequant_mint_rtl.backend import MintRtlBackend
 
 
@@ -173,3 +175,20 @@ def test_a_lif_subclass_is_refused():
     assert MintRtlBackend().refusals(program) == {
         "lif": "is a Leakier with a step of its own, and the core computes the step of Lif only"
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"zero_skip": "no"}, "option 'zero_skip' is \"no\"; it must be true or false"),
+        ({"zero_skip": 5}, "option 'zero_skip' is 5; it must be true or false"),
+        ({"cache": 5}, "option 'cache' is 5; it must be a path or none"),
+    ],
+)
+def test_options_of_another_type_are_refused(options, text):
+    with pytest.raises(PluginError, match=rf"^backend 'mint_rtl': {re.escape(text)}$"):
+        registry().make("backend", "mint_rtl", options)
+
+
+def test_a_text_is_the_path_of_the_cache(tmp_path):
+    assert registry().make("backend", "mint_rtl", {"cache": str(tmp_path)}).cache == Path(tmp_path)

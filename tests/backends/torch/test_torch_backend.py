@@ -1,12 +1,15 @@
 """What the torch backend says about itself, and how it splits work."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from spikequant import counting
-from spikequant.errors import BackendError, UsageError
+from spikequant.errors import BackendError, PluginError, UsageError
 from spikequant.program import Add, Dense, Edge, Input, Lif, Program, Readout, chain
+from spikequant.registry import registry
 from spikequant_torch.backend import TorchBackend
 from spikequant_torch.device import check_device
 from spikequant_torch.executable import chunk_size
@@ -23,6 +26,21 @@ def test_a_batch_of_none():
 def test_a_device_that_is_none():
     with pytest.raises(UsageError, match=r"^backend 'torch': device is 'abacus'; use 'cpu', 'cuda' or 'cuda:0'$"):
         TorchBackend("abacus")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"batch": 1.5}, "option 'batch' is 1.5; it must be a whole number or none"),
+        ({"batch": True}, "option 'batch' is true; it must be a whole number or none"),
+        ({"device": None}, "option 'device' is null; it must be a text"),
+        ({"device": [1]}, "option 'device' is [1]; it must be a text"),
+        ({"device": "abacus"}, "device is 'abacus'; use 'cpu', 'cuda' or 'cuda:0'"),
+    ],
+)
+def test_options_from_the_command_line_are_checked(options, text):
+    with pytest.raises(PluginError, match=rf"^backend 'torch'.*{re.escape(text)}$"):
+        registry().make("backend", "torch", options)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
