@@ -147,3 +147,15 @@ def test_a_folders_name_is_printed_as_it_is(spikequant, trained, tmp_path):
     answer = spikequant("export", run)
     assert answer.code == 0
     assert answer.out.endswith(f"written: {run / 'model.nir'}\n")
+
+
+def test_float_ends_train_for_comparison_and_are_not_exported(spikequant, recipe, tmp_path):
+    changes = ("--set", "training.ends=float", "--set", "network.hidden=[24,24]")
+    answer = spikequant("train", recipe, "--out", tmp_path / "run", *changes, "--json")
+    assert answer.code == 0
+    assert json.loads(answer.out)["accuracy"]["trained"] > 0.3
+    assert spikequant("train", "--resume", "--out", tmp_path / "run").code == 0
+    answer = spikequant("export", tmp_path / "run")
+    assert answer.code == 2
+    assert re.fullmatch(r"error: the first and last layer of .*run are floats \(training.ends\); .*\n", answer.err)
+    assert not (tmp_path / "run" / "model.nir").exists()

@@ -427,7 +427,7 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path):
         text = "there is no such file" if content is None else "it is not an HDF5 file, and a .nir file is one; .*"
         with pytest.raises(NirError, match=f"^.*/{name}: {text}$"):
             read_program(file)
-    with pytest.raises(NirError, match=r"^.*: there is no such file$"):
+    with pytest.raises(NirError, match=r"^.*: it is a folder, not a file$"):
         read_program(tmp_path)
     with h5py.File(tmp_path / "other.nir", "w") as file:
         file["data"] = np.arange(3)

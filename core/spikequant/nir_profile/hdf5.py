@@ -53,7 +53,7 @@ def inspect(path: Path) -> None:
         OSError: HDF5 cannot make sense of a part of it (also ``KeyError``, ``RuntimeError``, ``ValueError``).
     """
     if not path.is_file():
-        raise NirError(f"{path}: there is no such file")
+        raise NirError(f"{path}: it is a folder, not a file" if path.is_dir() else f"{path}: there is no such file")
     if not h5py.is_hdf5(path):
         raise NirError(f"{path}: it is not an HDF5 file, and a .nir file is one; export the network again")
     check_heaps(path)

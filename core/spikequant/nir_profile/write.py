@@ -12,6 +12,7 @@ from pathlib import Path
 import nir
 
 from spikequant.errors import NirError
+from spikequant.files import reason
 from spikequant.nir_profile.graph import build_graph
 from spikequant.nir_profile.neurons import Kinds
 from spikequant.program import Program
@@ -45,7 +46,8 @@ def write_program(
         partial.write_bytes(content.getbuffer())
         partial.replace(target)
     except OSError as error:
-        raise NirError(f"{target}: it cannot be written ({error}); check the folder and the free space") from error
+        why = reason(error)
+        raise NirError(f"{target}: it cannot be written ({why}); check the folder and the free space") from error
     finally:
         with suppress(OSError):
             partial.unlink()

@@ -55,9 +55,11 @@ def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, dat
         data_dir: Where data sets lie.
 
     Raises:
-        RunError: The run is not complete, or the exported integers differ from the trained model's.
+        RunError: The run is not complete, its ends are floats, or the integers differ from the trained model's.
     """
     recipe, result = folder.recipe(), folder.result()
+    if recipe.training.ends == "float":
+        raise RunError(f"the first and last layer of {folder.path} are floats (training.ends); train with integer ends")
     model = load_model(folder)
     provenance = {
         "data": recipe.data.name,

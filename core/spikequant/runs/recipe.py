@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -43,12 +43,17 @@ class DataPart(BaseModel):
 
 
 class TrainingPart(BaseModel):
-    """Epochs of the two phases: in floats first, then in integers starting from the float weights."""
+    """Epochs of the two phases: in floats first, then in integers starting from the float weights.
+
+    ``ends = "float"`` leaves the first and the last layer in floats, as MINT's published code has it: for
+    comparing accuracies only, such a run cannot be exported.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     float_epochs: int = Field(default=10, ge=0)
     epochs: int = Field(default=20, ge=1)
+    ends: Literal["integer", "float"] = "integer"
 
 
 class Recipe(BaseModel):

@@ -56,7 +56,7 @@ class Training:
             self._phase("float", self.recipe.training.float_epochs, done, state)
             self.accuracies["float"] = accuracy(self.model, self.test) if self.recipe.training.float_epochs else None
             self._save_model(self.folder.float_model)
-            self.model.quantize(self.quantizer)
+            self.model.quantize(self.quantizer, ends=self.recipe.training.ends)
             done, state = 0, None
         self._phase("integer", self.recipe.training.epochs, done, state)
         self.accuracies["trained"] = accuracy(self.model, self.test)
@@ -117,7 +117,7 @@ class Training:
         phase, done = saved["phase"], saved["done"]
         self.rows, self.accuracies = saved["rows"], saved["accuracies"]
         if phase == "integer":
-            self.model.quantize(self.quantizer)
+            self.model.quantize(self.quantizer, ends=self.recipe.training.ends)
         fill(self.model, saved, path)
         self.folder.write_metrics(self.rows)
         return phase, done, saved["state"]
@@ -180,6 +180,6 @@ def load_model(folder: RunFolder, *, precision: Phase = "integer") -> SpikingMod
     folder.check_recipe(saved.get("recipe"), path)
     model = build_model(recipe)
     if precision == "integer":
-        model.quantize(quantizer_factory(recipe))
+        model.quantize(quantizer_factory(recipe), ends=recipe.training.ends)
     fill(model, saved, path)
     return model.eval()
