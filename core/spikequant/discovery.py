@@ -114,7 +114,10 @@ def _offers(module: Any, provider: Provider) -> list[Offer]:
     """Ask one plugin, in a manager of its own, so that nothing it does can hide another."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.register(module, provider.plugin)
+    try:
+        manager.register(module, provider.plugin)
+    except pluggy.PluginValidationError as error:  # its text has several lines, the reason last
+        raise TypeError("; ".join(filter(None, map(str.strip, str(error).splitlines())))) from error
     manager.check_pending()
     callers = manager.get_hookcallers(module) or []
     _check_marked(module, [caller.name for caller in callers])

@@ -304,6 +304,17 @@ def test_a_hook_that_returns_something_else_is_a_fault(install, hook, value, tex
     assert [offer.name for offer in found.offers] == ["q"]
 
 
+def test_a_hook_that_takes_arguments_is_told_so(install):
+    @hookimpl
+    def spikequant_quantizers(wanted):
+        return []
+
+    text = reason(discover([install("one", "acme", spikequant_quantizers=spikequant_quantizers)]))
+    assert text.startswith(f"{HOOKED}Plugin 'one' for hook 'spikequant_quantizers'; hookimpl definition: ")
+    assert "Argument(s) {'wanted'}" in text
+    assert "\n" not in text
+
+
 def test_a_fault_is_one_line(install):
     @hookimpl
     def spikequant_quantizers():
