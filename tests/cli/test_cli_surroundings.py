@@ -70,3 +70,13 @@ def test_the_installed_command_runs():
     )
     assert done.returncode == 0
     assert done.stdout.startswith("spikequant, version ")
+
+
+def test_what_the_system_refuses_is_one_line(spikequant, monkeypatch):
+    def refuse():
+        raise PermissionError(13, "Permission denied", "/somewhere/private")
+
+    monkeypatch.setattr("spikequant.cli.plugins.registry", refuse)
+    answer = spikequant("plugins")
+    assert answer.code == 2
+    assert answer.err == "error: /somewhere/private: Permission denied\n"

@@ -14,6 +14,7 @@ from typing import TextIO
 import click
 
 from spikequant.errors import SpikequantError
+from spikequant.files import reason
 from spikequant.registry import COMMANDS, registry
 
 
@@ -62,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except SpikequantError as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        click.echo(f"error: {error.filename or 'a file'}: {reason(error)}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
