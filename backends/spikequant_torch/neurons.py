@@ -48,7 +48,7 @@ class LifNeurons(Neurons):
     def __init__(self, program: Program, node: Lif, device: torch.device) -> None:
         dtype = int_dtype(lif_bound(program, node))
         if dtype is None:
-            raise BackendError(f"node '{node.name}' (lif) was built without being checked; call compile()")
+            raise BackendError(f"node '{node.name}' (lif): one step reaches beyond int64; use fewer bits")
         self.node, self.dtype = node, dtype
         ndim = len(program.shapes[node.name])
         self.theta = self._constant(node.theta, ndim, device)

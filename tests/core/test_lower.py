@@ -125,9 +125,9 @@ def test_a_wide_layer_fires_exactly_where_its_real_potential_does(v_th, fires):
     program = lower(model)
     assert int(run_oracle(program, x).spikes["lif1"][0, 0, 0]) == fires
     assert int(model.record(as_input(x)).spikes["lif1"][0, 0, 0]) == fires
-    # The unit is 1 / (255 * 127) to float32's seven digits.
-    assert program.spiking[0].theta.tolist() == pytest.approx([v_th * 255 * 127], rel=1e-6)
-    assert program.spiking[0].theta.max() > 1 << 23
+    (node,) = program.spiking
+    assert node.theta.tolist() == [int(v_th / node.lsb[0]) + 1]
+    assert node.theta[0] > 1 << 23
 
 
 def test_float_ends_are_for_comparison_only():
