@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spikequant.counts import NodeCounts, Traffic
-from spikequant.program import Conv2d, Operation, Program, Readout, SpikingNode, Weighted
+from spikequant.program import Conv2d, Lateral, Operation, Program, Readout, SpikingNode, Weighted
 
 Values = NDArray[np.integer]
 
@@ -27,8 +29,10 @@ def taps_1d(size: int, kernel: int, stride: int, padding: int, dilation: int) ->
     return taps
 
 
-def fan_out(node: Weighted, shape: tuple[int, ...]) -> NDArray[np.int64]:
+def fan_out(node: Weighted | Lateral, shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Number of accumulators that each input element of ``shape`` feeds."""
+    if isinstance(node, Lateral):
+        return np.array(math.prod(shape) - 1)
     if isinstance(node, Conv2d):
         _, height, width = shape
         kernel = node.codes.shape[2:]
@@ -43,21 +47,25 @@ def set_bits(values: Values) -> Values:
     return np.bitwise_count(np.abs(values)).astype(np.int64)
 
 
-def weighted_counts(program: Program, node: Weighted, x: Values) -> NodeCounts:
-    """Counts of a ``dense`` or ``conv2d`` over inputs ``(timesteps * batch, *shape)``.
+def weighted_counts(program: Program, node: Weighted | Lateral, x: Values) -> NodeCounts:
+    """Counts of a ``dense``, ``conv2d`` or ``lateral`` over inputs ``(timesteps * batch, *shape)``.
 
-    One accumulate per set input bit and connected output, zero codes included; each reads one code.
+    One accumulate per set input bit and connected output, zero codes included; each reads one code. A
+    ``lateral`` counts like the dense matrix without diagonal that it stands for, but reads no code: its
+    only one is a constant.
     """
     per_element = set_bits(x).sum(axis=0)
     accumulates = int((per_element * fan_out(node, x.shape[1:])).sum())
     outputs = int(np.prod(program.shapes[node.name])) * x.shape[0]
     operations = [Operation("accumulate", program.acc_bits(node.name), accumulates)]
-    if node.bias is not None:
+    if isinstance(node, Weighted) and node.bias is not None:
         operations.append(Operation("add", program.acc_bits(node.name), outputs))
     low, high = program.ranges[program.source_of(node.name).name]
     width = 1 if (low, high) == (0, 1) else max(abs(low), abs(high)).bit_length() + (low < 0)
-    traffic = (Traffic("sram", "weights", accumulates * node.bits), Traffic("sram", "inputs", int(x.size) * width))
-    return NodeCounts(node.kind, tuple(operations), traffic, inputs=int(x.size), active=int(np.count_nonzero(x)))
+    traffic = [Traffic("sram", "inputs", int(x.size) * width)]
+    if isinstance(node, Weighted):
+        traffic.insert(0, Traffic("sram", "weights", accumulates * node.bits))
+    return NodeCounts(node.kind, tuple(operations), tuple(traffic), inputs=int(x.size), active=int(np.count_nonzero(x)))
 
 
 def spiking_counts(program: Program, node: SpikingNode, steps: int, fires: int, saturations: int) -> NodeCounts:

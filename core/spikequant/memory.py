@@ -20,7 +20,7 @@ from spikequant.memory_papers import (
     qspinn_memory,
     usnn_memory,
 )
-from spikequant.program import Add, Node, PoolSum, Program, Readout, SpikingNode, Weighted
+from spikequant.program import Add, Lateral, Node, PoolSum, Program, Readout, SpikingNode, Weighted
 
 __all__ = [
     "Accounting",
@@ -150,9 +150,9 @@ class ProgramMemory:
 def program_memory(program: Program, batch: int = 1, accounting: Accounting = "once") -> ProgramMemory:
     """Count what a program keeps: weights, state, constants and accumulators apart.
 
-    A weight takes its node's ``bits``; a stored potential ``u_bits``; a readout, a constant (threshold,
-    bias) and an accumulator the two's complement width that its real values need. Rule fields (leak,
-    reset) are wired and take nothing.
+    A weight takes its node's ``bits``; a stored potential ``u_bits``, and further state variables their
+    ``state_bits``; a readout, a constant (threshold, bias, a lateral's code) and an accumulator the two's
+    complement width that its real values need. Rule fields (leak, reset) are wired and take nothing.
 
     Args:
         program: What to count.
@@ -178,25 +178,33 @@ def program_memory(program: Program, batch: int = 1, accounting: Accounting = "o
 def _node_memory(program: Program, node: Node, batch: int, copies: int) -> NodeMemory:
     outputs = math.prod(program.shapes[node.name])
     weights = int(node.codes.size) if isinstance(node, Weighted) else 0
-    potentials = outputs * copies if isinstance(node, (SpikingNode, Readout)) else 0
-    potential_bits = node.u_bits if isinstance(node, SpikingNode) else program.acc_bits(node.name)
+    state = _state_bits(program, node)
     constants = _constants(node)
-    sums = isinstance(node, (Weighted, Add, PoolSum))
+    sums = isinstance(node, (Weighted, Lateral, Add, PoolSum))
     return NodeMemory(
         node.name,
         node.kind,
         weights,
         weights * node.bits if isinstance(node, Weighted) else 0,
-        potentials,
-        potentials * potential_bits,
+        outputs * copies * len(state),
+        outputs * copies * sum(state),
         sum(array.size for array in constants),
         sum(array.size * signed_bits(int(array.min()), int(array.max())) for array in constants),
         outputs * batch * program.acc_bits(node.name) if sums else 0,
     )
 
 
+def _state_bits(program: Program, node: Node) -> tuple[int, ...]:
+    """Width of each number that the node keeps for one output between timesteps."""
+    if isinstance(node, SpikingNode):
+        return node.state_bits
+    return (program.acc_bits(node.name),) if isinstance(node, Readout) else ()
+
+
 def _constants(node: Node) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Every integer array of a node that is not its weights: thresholds, biases, and what plugins add."""
+    """Every integer array of a node that is no weight: thresholds, biases, what plugins add; a ``lateral``'s code."""
+    if isinstance(node, Lateral):
+        return [np.array(node.code)]
     values = [getattr(node, field.name) for field in fields(node) if field.name != "codes"]
     return [v for v in values if isinstance(v, np.ndarray) and v.dtype.kind in "iu" and v.size]
 

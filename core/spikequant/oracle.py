@@ -21,6 +21,7 @@ from spikequant.program import (
     Flatten,
     Input,
     IntArray,
+    Lateral,
     Node,
     Pool,
     PoolOr,
@@ -28,6 +29,7 @@ from spikequant.program import (
     Program,
     Readout,
     SpikingNode,
+    State,
     Weighted,
 )
 from spikequant.trace import Trace
@@ -50,10 +52,11 @@ def run_oracle(program: Program, inputs: IntArray | Mapping[str, IntArray]) -> T
     given = input_values(program, inputs)
     batch = next(iter(given.values())).shape[1]
     previous = {name: np.zeros((batch, *shape), np.int64) for name, shape in program.shapes.items()}
-    stored = {n.name: previous[n.name] for n in program.nodes if isinstance(n, (SpikingNode, Readout))}
+    sums = {node.name: previous[node.name] for node in program.readouts}
+    states = {node.name: node.initial(batch, program.shapes[node.name]) for node in program.spiking}
     history: dict[str, list[IntArray]] = {node.name: [] for node in program.nodes}
-    potentials: dict[str, list[IntArray]] = {node.name: [] for node in program.spiking}
-    saturations = dict.fromkeys(potentials, 0)
+    stored: dict[str, list[State]] = {node.name: [] for node in program.spiking}
+    saturations = dict.fromkeys(stored, 0)
 
     for t in range(program.timesteps):
         now: dict[str, IntArray] = {}
@@ -62,11 +65,11 @@ def run_oracle(program: Program, inputs: IntArray | Mapping[str, IntArray]) -> T
             if isinstance(node, Input):
                 now[node.name] = given[node.name][t]
             elif isinstance(node, SpikingNode):
-                now[node.name], stored[node.name], overflow = node.step(x[0], stored[node.name])
-                potentials[node.name].append(stored[node.name])
+                now[node.name], states[node.name], overflow = node.advance(x[0], states[node.name], t)
+                stored[node.name].append(states[node.name])
                 saturations[node.name] += int(overflow.sum())
             elif isinstance(node, Readout):
-                stored[node.name] = now[node.name] = stored[node.name] + x[0]
+                sums[node.name] = now[node.name] = sums[node.name] + x[0]
             else:
                 now[node.name] = value_of(node, x)
             history[node.name].append(now[node.name])
@@ -74,7 +77,11 @@ def run_oracle(program: Program, inputs: IntArray | Mapping[str, IntArray]) -> T
 
     return Trace(
         spikes={n.name: np.stack(history[n.name]).astype(np.uint8) for n in program.spiking},
-        potentials={n.name: np.stack(potentials[n.name]).astype(np.int32) for n in program.spiking},
+        potentials={
+            name: np.stack(series).astype(np.int32)
+            for node in program.spiking
+            for name, series in zip(node.state_names, zip(*stored[node.name], strict=True), strict=True)
+        },
         outputs={n.name: np.stack(history[n.name]) for n in program.readouts},
         counts=_counts(program, history, saturations, batch),
     )
@@ -95,6 +102,8 @@ def value_of(node: Node, x: Sequence[IntArray]) -> IntArray:
         value = np.concatenate(x, axis=1)
     elif isinstance(node, Add):
         value = np.sum(x, axis=0)
+    elif isinstance(node, Lateral):
+        value = node.code * (x[0].sum(axis=tuple(range(1, x[0].ndim)), keepdims=True) - x[0])
     else:
         raise TypeError(f"node '{node.name}' has kind {node.kind}, which the integer semantics does not know")
     return value
@@ -155,7 +164,7 @@ def _counts(
 ) -> Counts:
     nodes: dict[str, NodeCounts] = {}
     for node in program.order:
-        if isinstance(node, Weighted):
+        if isinstance(node, (Weighted, Lateral)):
             (edge,) = program.inputs_of(node.name)
             seen = list(history[edge.source])
             if edge.delayed:

@@ -1,7 +1,8 @@
 """The trace of a run: every spike and every stored potential of every timestep, in one file format.
 
 Normative: ``spikes/NAME`` uint8 and ``potential/NAME`` int32, both ``(timesteps, batch, *shape)``, for
-every spiking node; ``output/NAME`` int64 ``(timesteps, batch, classes)`` for readouts; ``counts`` as JSON.
+every spiking node; ``potential/NAME.VARIABLE`` like it for each further state variable of the node;
+``output/NAME`` int64 ``(timesteps, batch, classes)`` for readouts; ``counts`` as JSON.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Trace:
 
     Attributes:
         spikes: uint8 ``(timesteps, batch, *shape)`` under each spiking node's name.
-        potentials: int32 like ``spikes``: U as stored.
+        potentials: int32 like ``spikes``: U as stored; further state variables under ``NAME.VARIABLE``.
         outputs: int64 ``(timesteps, batch, classes)`` under each readout's name.
         counts: What the run did.
     """

@@ -17,7 +17,8 @@ from spikequant.trace import Trace, check_array
 class Difference:
     """Where two traces first part.
 
-    ``what`` is ``spike``, ``potential`` or ``output``; ``element`` is the index within the node's shape.
+    ``what`` is ``spike``, ``potential``, the name of a further state variable, or ``output``; ``element`` is
+    the index within the node's shape.
     """
 
     node: str
@@ -58,7 +59,7 @@ class Verdict:
 
 
 def compare(expected: Trace, got: Trace, order: Sequence[str] = ()) -> Verdict:
-    """Compare every spike, potential and output.
+    """Compare every spike, stored state and output.
 
     Args:
         expected: The oracle's trace.
@@ -74,7 +75,7 @@ def compare(expected: Trace, got: Trace, order: Sequence[str] = ()) -> Verdict:
             of shape ``(timesteps, batch, ...)``, or hold nothing; so they cannot be compared.
     """
     first: Difference | None = None
-    names = [*order, *expected.spikes, *expected.potentials, *expected.outputs]
+    names = [*order, *expected.spikes, *(_split(name)[0] for name in expected.potentials), *expected.outputs]
     rank = {name: i for i, name in enumerate(names[::-1])}
     totals = {"spike": 0, "potential": 0, "output": 0}
     differences = 0
@@ -86,12 +87,19 @@ def compare(expected: Trace, got: Trace, order: Sequence[str] = ()) -> Verdict:
             continue
         differences += count
         index = tuple(int(i) for i in np.unravel_index(int(np.argmax(unequal)), a.shape))
-        here = Difference(name, what, index[0], index[1], index[2:], int(a[index]), int(b[index]))
-        if first is None or (here.timestep, -rank[name]) < (first.timestep, -rank[first.node]):
+        node, variable = _split(name) if what == "potential" else (name, what)
+        here = Difference(node, variable, index[0], index[1], index[2:], int(a[index]), int(b[index]))
+        if first is None or (here.timestep, -rank[node]) < (first.timestep, -rank[first.node]):
             first = here
     if not any(totals.values()):
         raise UsageError("the traces hold no spike, potential or output, so nothing was compared; record a run")
     return Verdict(totals["spike"], totals["potential"], totals["output"], differences, first)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return node and state variable of what a trace holds as ``NAME`` or ``NAME.VARIABLE``."""
+    node, _, variable = name.partition(".")
+    return node, variable or "potential"
 
 
 def _pairs(expected: Trace, got: Trace) -> Iterator[tuple[str, str, NDArray[Any], NDArray[Any]]]:

@@ -10,6 +10,7 @@ from spikequant.program.nodes import (
     Flatten,
     Input,
     IntArray,
+    Lateral,
     Leak,
     Node,
     Operation,
@@ -19,10 +20,10 @@ from spikequant.program.nodes import (
     Readout,
     Reset,
     Shape,
-    SpikingNode,
     Weighted,
     integers,
 )
+from spikequant.program.spiking import SpikingNode, State
 
 __all__ = [
     "Add",
@@ -33,6 +34,7 @@ __all__ = [
     "Flatten",
     "Input",
     "IntArray",
+    "Lateral",
     "Leak",
     "Lif",
     "Node",
@@ -45,6 +47,7 @@ __all__ = [
     "Reset",
     "Shape",
     "SpikingNode",
+    "State",
     "Weighted",
     "chain",
     "check_name",

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from spikequant.errors import ProgramError
 from spikequant.program.lif import Lif
-from spikequant.program.nodes import Add, Concat, Input, Node, PoolOr, PoolSum, Readout, SpikingNode, Weighted
+from spikequant.program.nodes import Add, Concat, Input, Lateral, Node, PoolOr, PoolSum, Readout, Shape, Weighted
+from spikequant.program.spiking import SpikingNode
 
 Range = tuple[int, int]
 INT64 = (1 << 62) - 1
 
 
-def node_range(node: Node, sources: Sequence[Range], timesteps: int) -> Range:
-    """Return the lowest and highest value that ``node`` can put out.
+def node_range(node: Node, sources: Sequence[Range], timesteps: int, shape: Shape) -> Range:
+    """Return the lowest and highest value that ``node`` can put out, its output having ``shape``.
 
     For weights each output's extremes are reached by the input that is largest where the code is
     positive and smallest where it is negative; zero padding counts as one more possible value.
@@ -33,6 +35,8 @@ def node_range(node: Node, sources: Sequence[Range], timesteps: int) -> Range:
         return 0, 1
     elif isinstance(node, Add):
         low, high = sum(s[0] for s in sources), sum(s[1] for s in sources)
+    elif isinstance(node, Lateral):
+        low, high = _lateral(node, sources[0], math.prod(shape))
     elif isinstance(node, Concat):
         low, high = min(s[0] for s in sources), max(s[1] for s in sources)
     elif isinstance(node, PoolSum):
@@ -61,6 +65,13 @@ def _weighted(node: Weighted, source: Range) -> Range:
     lows = [int(p) * low + int(n) * high + int(b) for p, n, b in zip(positive, negative, bias, strict=True)]
     highs = [int(p) * high + int(n) * low + int(b) for p, n, b in zip(positive, negative, bias, strict=True)]
     return min(lows), max(highs)
+
+
+def _lateral(node: Lateral, source: Range, size: int) -> Range:
+    """Bounds of ``code`` times the sum of the ``size - 1`` other elements."""
+    _check_fits(node, (min(source[0], 0) * size, max(source[1], 0) * size))
+    ends = [node.code * value * (size - 1) for value in source]
+    return min(ends), max(ends)
 
 
 def _check_fits(node: Node, bounds: Range) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 import numpy as np
@@ -13,17 +14,19 @@ from spikequant.program.nodes import (
     Conv2d,
     Dense,
     Input,
+    Lateral,
     LeakOrder,
     LeakRounding,
     Node,
     OverflowRule,
     Pool,
     Shape,
-    SpikingNode,
     Weighted,
 )
+from spikequant.program.spiking import SpikingNode
 
 CONSTANT_BITS = 48
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
 def check_node(node: Node) -> None:
@@ -41,8 +44,11 @@ def check_node(node: Node) -> None:
         _pairs(node, kernel=(node.kernel, 1), stride=(node.stride, 1), padding=(node.padding, 0))
         if node.padding[0] * 2 > node.kernel[0] or node.padding[1] * 2 > node.kernel[1]:
             raise _wrong(node, "padding", node.padding, f"at most half the kernel {node.kernel}")
+    if isinstance(node, Lateral):
+        _check_lateral(node)
     if isinstance(node, SpikingNode):
         _between(node, "u_bits", node.u_bits, 2, 32)
+        _check_state(node)
     if isinstance(node, Lif):
         _check_lif(node)
 
@@ -76,6 +82,32 @@ def _check_conv(node: Conv2d) -> None:
     _pairs(node, stride=(node.stride, 1), padding=(node.padding, 0), dilation=(node.dilation, 1))
     if node.groups < 1 or node.out_channels % node.groups:
         raise _wrong(node, "groups", node.groups, f"a divisor of the {node.out_channels} output channels")
+
+
+def _check_lateral(node: Lateral) -> None:
+    if type(node.code) is not int:
+        raise _wrong(node, "code", f"of type {type(node.code).__name__}", "an int; use int()")
+    _between(node, "code", node.code, -(1 << 31) + 1, (1 << 31) - 1)
+
+
+def _check_state(node: SpikingNode) -> None:
+    """The state variables have names, widths and limits, and something advances them."""
+    kind, variables = type(node), node.variables
+    own_advance = kind.advance is not SpikingNode.advance
+    if not own_advance and (kind.step is SpikingNode.step or len(variables) != 1):
+        needed = "step() or advance()" if len(variables) == 1 else "advance(), since step() knows the potential only"
+        raise ProgramError(
+            f"node '{node.name}' ({node.kind}): {kind.__name__} has the state variables {variables}; define {needed}"
+        )
+    if not variables or len(set(variables)) < len(variables) or not all(VARIABLE.fullmatch(v) for v in variables):
+        raise _wrong(node, "variables", variables, "different words of letters, digits and '_', the potential first")
+    for field, values in (("state_bits", node.state_bits), ("state_limits", node.state_limits)):
+        if len(values) != len(variables):
+            raise _wrong(node, field, values, f"one for each of {', '.join(variables)}")
+    for name, bits, (low, high) in zip(variables, node.state_bits, node.state_limits, strict=True):
+        _between(node, f"state_bits of {name}", bits, 1, 32)
+        if low > high or low < -(1 << 31) or high >= 1 << 31 or high - low >= 1 << bits:
+            raise _wrong(node, f"state_limits of {name}", (low, high), f"within {bits} bits and 32 bit integers")
 
 
 def _check_lif(node: Lif) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from spikequant.errors import ProgramError
 from spikequant.program.bounds import Range, node_range
 from spikequant.program.checks import check_constants, check_node
-from spikequant.program.nodes import Add, Concat, Dense, Input, Node, Readout, Shape, SpikingNode
+from spikequant.program.nodes import Add, Concat, Dense, Input, Node, Readout, Shape
 from spikequant.program.shapes import node_shape
+from spikequant.program.spiking import SpikingNode
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -152,7 +153,7 @@ class Program:
                         " spike; a recurrent edge must start at a spiking node, else values could grow without bound"
                     )
                 sources.append((min(known[0], 0), max(known[1], 0)) if edge.delayed else known)
-            ranges[node.name] = node_range(node, sources, self.timesteps)
+            ranges[node.name] = node_range(node, sources, self.timesteps, self.shapes[node.name])
         return ranges
 
     @property

@@ -16,8 +16,8 @@ from spikequant.program.nodes import (
     Operation,
     OverflowRule,
     Reset,
-    SpikingNode,
 )
+from spikequant.program.spiking import SpikingNode
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,6 @@ result is a field here, so that no executor has to imply one.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -142,6 +141,21 @@ class Add(Node):
 
 
 @dataclass(frozen=True, eq=False)
+class Lateral(Node):
+    """Each element is joined to all others of its sample by one weight: ``code * (sum(x) - x_n)``.
+
+    It stands for a dense matrix with ``code`` everywhere but on its diagonal, and keeps one number. The
+    sum runs over all axes but the batch; the shape stays.
+
+    Attributes:
+        code: The weight, ``|code| < 2**31``; negative for lateral inhibition.
+    """
+
+    code: int
+    kind: ClassVar[str] = "lateral"
+
+
+@dataclass(frozen=True, eq=False)
 class Flatten(Node):
     """``(channels, height, width)`` to ``(features,)`` in C order."""
 
@@ -203,48 +217,6 @@ class Operation:
     name: str
     bits: int
     count: int = 1
-
-
-@dataclass(frozen=True, eq=False)
-class SpikingNode(Node):
-    """A node with a stored potential that emits spikes.
-
-    A neuron plugin adds a kind of its own by subclassing this: fields are integers, and
-    :meth:`step` is the normative integer step. Executors that do not know the kind either call
-    :meth:`step` or refuse the node by name.
-
-    Attributes:
-        u_bits: Width of the stored potential; bounds what ``potential/NAME`` may hold.
-    """
-
-    u_bits: int = 8
-    kind: ClassVar[str] = "spiking"
-
-    @property
-    @abstractmethod
-    def potential_limits(self) -> tuple[int, int]:
-        """Smallest and largest stored potential, both included."""
-
-    @abstractmethod
-    def step(self, x: IntArray, u: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Advance one timestep.
-
-        Args:
-            x: Input of the neurons, int64 ``(batch, *shape)``.
-            u: Stored potential, like ``x``.
-
-        Returns:
-            Spikes in {0, 1}, the new stored potential, and 1 where overflow acted; all like ``x``.
-        """
-
-    @abstractmethod
-    def operations(self, x_bits: int) -> tuple[Operation, ...]:
-        """Return what one neuron computes in one timestep, its input being ``x_bits`` wide."""
-
-    def pre_reset_limits(self, low: int, high: int) -> tuple[int, int]:
-        """Bounds of ``H`` when the input lies in ``[low, high]``; executors size registers from it."""
-        u_low, u_high = self.potential_limits
-        return low + min(u_low, 0), high + max(u_high, 0)
 
 
 @dataclass(frozen=True, eq=False)
