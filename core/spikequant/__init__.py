@@ -6,9 +6,10 @@ from spikequant.dataset import Dataset, RemoteFile, Split
 from spikequant.hookspecs import hookimpl
 from spikequant.learner import Learner, LearnerState, Progress
 from spikequant.lif_neuron import LifNeuron
-from spikequant.model import SpikingModel
+from spikequant.model import InputCoding, Model, Observation, Recording, SpikingModel
 from spikequant.network import Network
-from spikequant.neuron import Neuron, Variable
+from spikequant.neuron import Neuron, SteppedNeuron, Variable
+from spikequant.quantity import Quantity
 from spikequant.quantizer import Quantizer
 from spikequant.selector import Candidate, Selection, Selector
 
@@ -18,18 +19,24 @@ __all__ = [
     "Candidate",
     "Dataset",
     "Executable",
+    "InputCoding",
     "Learner",
     "LearnerState",
     "LifNeuron",
+    "Model",
     "Network",
     "Neuron",
+    "Observation",
     "Progress",
+    "Quantity",
     "Quantizer",
+    "Recording",
     "RemoteFile",
     "Selection",
     "Selector",
     "SpikingModel",
     "Split",
+    "SteppedNeuron",
     "Variable",
     "hookimpl",
 ]

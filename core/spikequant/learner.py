@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from spikequant.dataset import Split
-from spikequant.model import SpikingModel
+from spikequant.model import Model
 
 Progress = Callable[[int, int], None]
 
@@ -33,13 +33,13 @@ class Learner(ABC):
     summary: ClassVar[str] = ""
 
     @abstractmethod
-    def start(self, model: SpikingModel, *, epochs: int, seed: int) -> LearnerState:
+    def start(self, model: Model, *, epochs: int, seed: int) -> LearnerState:
         """Return the state before the first epoch (often an optimizer)."""
 
     @abstractmethod
     def epoch(
         self,
-        model: SpikingModel,
+        model: Model,
         data: Split,
         state: LearnerState,
         number: int,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spikequant.gradients import spike, straight_through
 from spikequant.lif_training import LifSteps, Rules
-from spikequant.neuron import Neuron, Variable
+from spikequant.neuron import SteppedNeuron, Variable
 from spikequant.program import Leak, Lif, Reset, Shape, SpikingNode
 from spikequant.program.nodes import LeakOrder, OverflowRule
 
@@ -45,7 +45,7 @@ def _smooth(exact: Callable[[Tensor], Tensor], value: Tensor, smooth: Tensor) ->
     return straight_through(smooth, exact(value.detach()))
 
 
-class LifNeuron(Neuron):
+class LifNeuron(SteppedNeuron):
     """Leaky integrate-and-fire with every rule of the ``lif`` node as a class attribute.
 
     Subclass it and set what differs; :meth:`integer_step` equals the node of :meth:`lower` exactly.

@@ -1,68 +1,61 @@
-"""The contract of a network architecture: layers as plain data, to be filled by any quantizer and neuron."""
+"""The contract of a network architecture: from the shape of a sample to a model."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from abc import ABC
 from typing import ClassVar
 
+from spikequant.errors import ContractError
+from spikequant.layers import (
+    ConvLayer,
+    DenseLayer,
+    FlattenLayer,
+    Layer,
+    PoolOrLayer,
+    PoolSumLayer,
+    ReadoutLayer,
+)
+from spikequant.model import InputCoding, Model, NeuronFactory, SpikingModel
 from spikequant.program import Shape
 
-
-@dataclass(frozen=True)
-class DenseLayer:
-    """Fully connected weights, then optional BatchNorm, then neurons."""
-
-    features: int
-    batch_norm: bool = False
-
-
-@dataclass(frozen=True)
-class ConvLayer:
-    """Convolution, then optional BatchNorm, then neurons; square kernel."""
-
-    channels: int
-    kernel: int = 3
-    stride: int = 1
-    padding: int = 1
-    batch_norm: bool = False
-
-
-@dataclass(frozen=True)
-class PoolOrLayer:
-    """OR of spikes over ``kernel x kernel`` windows, stride equal to the kernel."""
-
-    kernel: int = 2
-
-
-@dataclass(frozen=True)
-class PoolSumLayer:
-    """Average over ``kernel x kernel`` windows; the integers hold the sum, the divisor goes into what follows."""
-
-    kernel: int = 2
-
-
-@dataclass(frozen=True)
-class FlattenLayer:
-    """``(channels, height, width)`` to ``(features,)``."""
-
-
-@dataclass(frozen=True)
-class ReadoutLayer:
-    """Fully connected weights with bias, summed over all timesteps; the largest sum is the class."""
-
-    classes: int
-
-
-Layer = DenseLayer | ConvLayer | PoolOrLayer | PoolSumLayer | FlattenLayer | ReadoutLayer
+__all__ = [
+    "ConvLayer",
+    "DenseLayer",
+    "FlattenLayer",
+    "Layer",
+    "Network",
+    "PoolOrLayer",
+    "PoolSumLayer",
+    "ReadoutLayer",
+]
 
 
 class Network(ABC):
-    """A family of architectures; options are keyword arguments of the constructor, with defaults."""
+    """A family of architectures; options are keyword arguments of the constructor, with defaults.
+
+    A chain of layers writes :meth:`layers`; anything else builds its own :class:`~spikequant.Model` in
+    :meth:`model`.
+    """
 
     name: ClassVar[str]
     summary: ClassVar[str] = ""
 
-    @abstractmethod
     def layers(self, shape: Shape, classes: int) -> tuple[Layer, ...]:
         """Return the layers for samples of ``shape`` and a number of classes; the last is a readout."""
+        raise ContractError(f"network '{self.name}' is no chain of layers; write layers(), or model() for another kind")
+
+    def model(self, neuron: NeuronFactory, coding: InputCoding, classes: int, timesteps: int, *, seed: int) -> Model:
+        """Return a model in floats; by default the chain of :meth:`layers`.
+
+        Args:
+            neuron: Makes the neurons, one call per layer.
+            coding: What the model is fed.
+            classes: Number of classes.
+            timesteps: Number of steps T of one inference.
+            seed: Key of everything random that stays with the model. Starting weights may also be drawn from
+                torch's generator, which is set from it.
+
+        Raises:
+            UsageError: The neuron or the shape does not go with this network.
+        """
+        return SpikingModel(self.layers(coding.shape, classes), neuron, coding, timesteps)

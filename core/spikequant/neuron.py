@@ -25,8 +25,8 @@ class Variable:
 class Neuron(nn.Module, ABC):
     """A layer of spiking neurons; one instance per layer, options as keyword arguments with defaults.
 
-    The three methods are the same dynamics in three arithmetics. ``integer_step`` and the node that
-    ``lower`` returns must agree in every spike and potential: training then computes what runs later.
+    This much is known of every neuron. One that sits in a chain of layers is a :class:`SteppedNeuron`;
+    one that only its own network knows how to run derives from here.
 
     Attributes:
         bits: Width of the stored potential.
@@ -47,6 +47,14 @@ class Neuron(nn.Module, ABC):
     def node_mappings(cls) -> Mapping[str, NodeMapping]:
         """Return how node kinds of this neuron's own are written to NIR; empty when it lowers to ``lif``."""
         return {}
+
+
+class SteppedNeuron(Neuron):
+    """A neuron for chains of layers: the same dynamics in three arithmetics.
+
+    ``integer_step`` and the node that ``lower`` returns must agree in every spike and potential: training
+    then computes what runs later.
+    """
 
     @abstractmethod
     def float_step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:

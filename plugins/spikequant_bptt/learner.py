@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from spikequant import Learner, LearnerState, Progress, SpikingModel, Split
+from spikequant import Learner, LearnerState, Model, Progress, SpikingModel, Split
+from spikequant.errors import UsageError
 from spikequant.model import as_input
 
 
@@ -37,7 +38,7 @@ class Bptt(Learner):
             raise ValueError(f"learner 'bptt': lr {lr} and weight_decay {weight_decay} must be finite")
         self.lr, self.batch_size, self.weight_decay, self.shift = lr, batch_size, weight_decay, shift
 
-    def start(self, model: SpikingModel, *, epochs: int, seed: int) -> torch.optim.Optimizer:
+    def start(self, model: Model, *, epochs: int, seed: int) -> torch.optim.Optimizer:
         """Return AdamW; only weight matrices and kernels decay."""
         decay = [p for p in model.parameters() if p.dim() > 1]
         rest = [p for p in model.parameters() if p.dim() <= 1]
@@ -46,7 +47,7 @@ class Bptt(Learner):
 
     def epoch(
         self,
-        model: SpikingModel,
+        model: Model,
         data: Split,
         state: LearnerState,
         number: int,
@@ -56,6 +57,11 @@ class Bptt(Learner):
         progress: Progress = lambda done, total: None,
     ) -> Mapping[str, float]:
         """Train one pass over ``data`` in an order keyed by seed and epoch."""
+        if not isinstance(model, SpikingModel):
+            raise UsageError(
+                f"learner 'bptt' trains chains of layers, and was given a {type(model).__name__};"
+                " choose another network, or the learner of this one"
+            )
         if not isinstance(state, torch.optim.Optimizer):
             raise TypeError(f"learner 'bptt' was given a {type(state).__name__} as state; it needs its optimizer")
         device = next(model.parameters()).device

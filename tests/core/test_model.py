@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from spikequant.errors import UsageError
-from spikequant.model import InputCoding, SpikingModel, as_input, lower
+from spikequant.model import InputCoding, SpikingModel, accuracy, as_input, lower
 from spikequant.network import ConvLayer, DenseLayer, FlattenLayer, PoolOrLayer, PoolSumLayer, ReadoutLayer
 from spikequant.oracle import run_oracle
 from spikequant.runs import parse_recipe
 from spikequant.runs.build import build_model, load_data, make_learner, quantizer_factory
 from spikequant.runs.export import model_trace
-from spikequant.runs.train import accuracy
 from spikequant.verify import compare
 from spikequant_mint.mint_lif import MintLif
 from spikequant_mint.quantizers import Mint

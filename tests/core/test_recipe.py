@@ -70,7 +70,7 @@ def test_every_shipped_recipe_is_valid():
     [
         ("seed=-1", "'seed': input should be greater than or equal to 0"),
         ("timesteps=1025", "'timesteps': input should be less than or equal to 1024"),
-        ("training.epochs=0", "'training.epochs': input should be greater than or equal to 1"),
+        ("training.epochs=-1", "'training.epochs': input should be greater than or equal to 0"),
         ("training.float_epochs=-1", "'training.float_epochs': input should be greater than or equal to 0"),
         ("data.train_samples=0", "'data.train_samples': input should be greater than or equal to 1"),
         ("training.epoch=3", "'training.epoch': extra inputs are not permitted"),

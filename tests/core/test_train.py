@@ -11,11 +11,13 @@ import sys
 import pytest
 import torch
 
+from spikequant import network
 from spikequant.errors import PluginError, RunError, UsageError
-from spikequant.runs import RunFolder, Watcher, build, load_data, load_model, parse_recipe, train
+from spikequant.model import accuracy
+from spikequant.model import model as model_module
+from spikequant.runs import RunFolder, Watcher, load_data, load_model, parse_recipe, train
 from spikequant.runs.checkpoint import load_checkpoint, save_checkpoint
 from spikequant.runs.export import export_run
-from spikequant.runs.train import accuracy
 from spikequant_bptt.learner import Bptt
 
 FLOAT_EPOCHS, EPOCHS = 2, 3
@@ -209,7 +211,7 @@ def test_a_network_beyond_the_memory_is_named_and_makes_no_folder(tmp_path, monk
     def full(*_):
         raise RuntimeError("[enforce fail] can't allocate memory:\nyou tried to allocate 25 TB")
 
-    monkeypatch.setattr(build, "SpikingModel", full)
+    monkeypatch.setattr(network, "SpikingModel", full)
     message = r"^network 'cnn' cannot be built: .* can't allocate memory: you tried to allocate 25 TB; make it smaller$"
     with pytest.raises(UsageError, match=message):
         train(recipe(), RunFolder(tmp_path / "run"))
@@ -231,11 +233,13 @@ def test_models_come_back_in_both_precisions(straight):
         assert accuracy(model, test) == straight.result()["accuracy"][name]
 
 
-def test_accuracy_does_not_depend_on_the_batch_and_leaves_the_mode(straight):
+def test_accuracy_does_not_depend_on_the_batch_and_leaves_the_mode(straight, monkeypatch):
     _, test = load_data(straight.recipe(), None)
     model = load_model(straight).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    assert accuracy(model, test, batch=7) == accuracy(model, test) == straight.result()["accuracy"]["trained"]
+    assert accuracy(model, test) == straight.result()["accuracy"]["trained"]
+    monkeypatch.setattr(model_module, "BATCH", 7)
+    assert accuracy(model, test) == straight.result()["accuracy"]["trained"]
     assert model.training
     assert all((before[name] == value).all() for name, value in model.state_dict().items())
 

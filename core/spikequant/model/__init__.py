@@ -1,7 +1,27 @@
 """The trainable network: weights and neurons in torch, whole numbers forward, lowered to a program."""
 
-from spikequant.model.lower import lower
-from spikequant.model.spiking_model import InputCoding, Recording, SpikingModel, as_input
-from spikequant.model.weighted_layer import WeightedLayer
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["InputCoding", "Recording", "SpikingModel", "WeightedLayer", "as_input", "lower"]
+from spikequant.model.model import InputCoding, Model, NeuronFactory, Observation, Recording, accuracy, as_input
+from spikequant.model.spiking_model import SpikingModel
+from spikequant.model.weighted_layer import WeightedLayer
+from spikequant.program import Program
+
+__all__ = [
+    "InputCoding",
+    "Model",
+    "NeuronFactory",
+    "Observation",
+    "Recording",
+    "SpikingModel",
+    "WeightedLayer",
+    "accuracy",
+    "as_input",
+    "lower",
+]
+
+
+def lower(model: Model, *, dt: float | None = None, provenance: Mapping[str, Any] | None = None) -> Program:
+    """Return the integer program of a quantized model, see :meth:`Model.lower`."""
+    return model.lower(dt=dt, provenance=provenance)

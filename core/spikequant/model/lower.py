@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from spikequant.errors import UsageError
-from spikequant.model.spiking_model import FLOAT32_BITS, SpikingModel, Stage
-from spikequant.network import FlattenLayer, PoolOrLayer, PoolSumLayer
+from spikequant.layers import FlattenLayer, PoolOrLayer, PoolSumLayer
+from spikequant.model.model import InputCoding
+from spikequant.model.stages import FLOAT32_BITS, Stage
 from spikequant.program import (
     Conv2d,
     Dense,
@@ -28,26 +28,32 @@ from spikequant.program import (
 )
 
 
-@torch.no_grad()
-def lower(model: SpikingModel, *, dt: float = 1e-4, provenance: Mapping[str, Any] | None = None) -> Program:
-    """Return the program of a quantized model.
+def lower_stages(
+    stages: Sequence[Stage],
+    coding: InputCoding,
+    timesteps: int,
+    *,
+    dt: float,
+    provenance: Mapping[str, Any] | None = None,
+) -> Program:
+    """Return the program of quantized stages.
 
     Args:
-        model: In the integer domain, on the device it was evaluated on.
+        stages: Of a model in the integer domain, on the device it was evaluated on.
+        coding: What the model is fed.
+        timesteps: Number of steps T.
         dt: Real duration of one timestep in seconds.
         provenance: Plain strings and numbers to store with the program.
 
     Raises:
-        UsageError: The model still computes in floats.
+        UsageError: A layer still computes in floats.
         ProgramError: A constant does not fit the integer semantics.
     """
-    model.require_integers("lower()")
-    coding = model.coding
     nodes: list[Node] = [Input("input", coding.shape, bits=coding.bits)]
-    for stage in model.stages:
+    for stage in stages:
         nodes.extend(_nodes(stage))
     nodes.append(Readout("readout"))
-    return chain(nodes, timesteps=model.timesteps, dt=dt, provenance=dict(provenance or {}))
+    return chain(nodes, timesteps=timesteps, dt=dt, provenance=dict(provenance or {}))
 
 
 def _nodes(stage: Stage) -> list[Node]:

@@ -6,10 +6,9 @@ the training forward *is* the integer semantics, so that trained accuracy is int
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,65 +17,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikequant.errors import UsageError
+from spikequant.layers import FlattenLayer, Layer, PoolOrLayer, PoolSumLayer, ReadoutLayer
+from spikequant.model.lower import lower_stages
+from spikequant.model.model import InputCoding, Model, NeuronFactory, Observation, Precision, Recording
+from spikequant.model.stages import FLOAT32_BITS, Stage, make_stages
 from spikequant.model.weighted_layer import WeightedLayer
-from spikequant.network import (
-    ConvLayer,
-    DenseLayer,
-    FlattenLayer,
-    Layer,
-    PoolOrLayer,
-    PoolSumLayer,
-    ReadoutLayer,
-)
-from spikequant.neuron import Neuron
-from spikequant.program import Shape
-from spikequant.program.shapes import window_count
+from spikequant.program import Program
+from spikequant.quantity import Quantity
 from spikequant.quantizer import Quantizer
 
-Precision = Literal["float", "integer"]
-NeuronFactory = Callable[[], Neuron]
-FLOAT32_BITS = 21
-"""Widest potential that float32 layers add to their sums, see ``weighted_layer.py``."""
+DT = 1e-4
+"""Real duration of one timestep in seconds, unless somebody says otherwise."""
+HISTOGRAM_VALUES = 100_000
 
 
-@dataclass(frozen=True)
-class InputCoding:
-    """What a model is fed: one array of unsigned integers, shown at every timestep.
-
-    Attributes:
-        shape: Of one sample.
-        bits: Width of one value.
-        peak: Value that counts as real 1.0.
-    """
-
-    shape: Shape
-    bits: int
-    peak: int
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """One step of the model: a layer's description, its node names, and its parts."""
-
-    layer: Layer
-    name: str
-    shape: Shape
-    weights: WeightedLayer | None = None
-    neuron: Neuron | None = None
-    neuron_name: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Recording:
-    """What a recorded forward saw, whole numbers as int64: spikes, potentials ``(timesteps, batch, *shape)``
-    under neuron names, and the readout ``(timesteps, batch, classes)``."""  # noqa: D205, D209
-
-    spikes: dict[str, Tensor]
-    potentials: dict[str, Tensor]
-    output: Tensor
-
-
-class SpikingModel(nn.Module):
+class SpikingModel(Model):
     """Layers of weights and neurons over ``timesteps``; the input is repeated at every timestep.
 
     Args:
@@ -91,8 +46,7 @@ class SpikingModel(nn.Module):
         if not layers or not isinstance(layers[-1], ReadoutLayer):
             raise UsageError("the network's last layer must be a readout; add ReadoutLayer(classes)")
         self.coding, self.timesteps = coding, timesteps
-        self.precision: Precision = "float"
-        self.stages = _stages(layers, neuron, coding)
+        self.stages = make_stages(layers, neuron, coding)
         self.parts = nn.ModuleDict({s.name: s.weights for s in self.stages if s.weights is not None})
         self.neurons = nn.ModuleDict({s.neuron_name: s.neuron for s in self.stages if s.neuron is not None})
 
@@ -100,6 +54,16 @@ class SpikingModel(nn.Module):
     def weighted(self) -> tuple[WeightedLayer, ...]:
         """The layers with weights, first to last."""
         return tuple(stage.weights for stage in self.stages if stage.weights is not None)
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The weights ``w`` and the stored potentials ``U`` of all layers."""
+        weights = sum(part.weight.numel() for part in self.weighted)
+        neurons = sum(int(np.prod(stage.shape)) for stage in self.stages if stage.neuron is not None)
+        return (
+            Quantity("w", "variable", weights, "quantizer", description="weights of all layers"),
+            Quantity("U", "variable", neurons, "neuron", description="stored membrane potentials"),
+        )
 
     def quantize(
         self, quantizer: Callable[[], Quantizer], *, keep_clips: bool = False, ends: Precision = "integer"
@@ -140,7 +104,33 @@ class SpikingModel(nn.Module):
         recording = Recording({}, {}, torch.empty(0))
         with self._evaluating():
             acc, _ = self._run(x, recording)
-        return Recording(recording.spikes, recording.potentials, acc.double().cumsum(dim=0).long())
+        spikes = {name: value.long() for name, value in recording.spikes.items()}
+        potentials = {name: value.long() for name, value in recording.potentials.items()}
+        return Recording(spikes, potentials, acc.double().cumsum(dim=0).long())
+
+    @torch.no_grad()
+    def observe(self, x: Tensor) -> Observation:
+        """Run in evaluation mode; ranges are in real units while the model computes in floats."""
+        seen = Recording({}, {}, torch.empty(0))
+        with self._evaluating():
+            self._run(x, seen)
+        values = {
+            "w": torch.cat([part.weight.flatten() for part in self.weighted]),
+            "U": torch.cat([potential.flatten() for potential in seen.potentials.values()] or [torch.zeros(1)]),
+        }
+        fired = {name: spikes.flatten(2).cpu() for name, spikes in seen.spikes.items()}
+        return Observation(
+            {name: (float(value.min()), float(value.max())) for name, value in values.items()},
+            {name: value[:: max(1, len(value) // HISTOGRAM_VALUES)].cpu().numpy() for name, value in values.items()},
+            {name: spikes.sum(dim=0).double().mean(dim=0).numpy() for name, spikes in fired.items()},
+            {name: spikes[:, 0].to(torch.uint8).numpy() for name, spikes in fired.items()},
+        )
+
+    @torch.no_grad()
+    def lower(self, *, dt: float | None = None, provenance: Mapping[str, Any] | None = None) -> Program:
+        """Return the integer program, with :data:`DT` as its timestep by default."""
+        self.require_integers("lower()")
+        return lower_stages(self.stages, self.coding, self.timesteps, dt=dt or DT, provenance=provenance)
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> NDArray[np.int64]:
@@ -196,14 +186,9 @@ class SpikingModel(nn.Module):
                 potentials.append(u)
         fired = torch.stack(spikes)
         if recording is not None:
-            recording.spikes[stage.neuron_name] = fired.long()
-            recording.potentials[stage.neuron_name] = torch.stack(potentials).long()
+            recording.spikes[stage.neuron_name] = fired
+            recording.potentials[stage.neuron_name] = torch.stack(potentials)
         return fired.to(x.dtype)
-
-
-def as_input(x: NDArray[np.integer], device: torch.device | str = "cpu") -> Tensor:
-    """Return integers from a data set as the float tensor that a model takes."""
-    return torch.tensor(x, dtype=torch.float32, device=device)
 
 
 def _reshaped(layer: Layer, x: Tensor) -> Tensor:
@@ -214,58 +199,3 @@ def _reshaped(layer: Layer, x: Tensor) -> Tensor:
     if isinstance(layer, PoolSumLayer):
         return F.avg_pool2d(x, layer.kernel, divisor_override=1)
     raise TypeError(f"layer {layer} has no meaning here")
-
-
-def _stages(layers: tuple[Layer, ...], neuron: NeuronFactory, coding: InputCoding) -> tuple[Stage, ...]:
-    """Walk the layers with the shape, scale and peak of the value between them, and name each node."""
-    shape, x_scale, peak = coding.shape, 1.0 / coding.peak, (1 << coding.bits) - 1
-    seen: dict[str, int] = {}
-
-    def named(kind: str) -> str:
-        seen[kind] = seen.get(kind, 0) + 1
-        return f"{kind}{seen[kind]}"
-
-    stages = []
-    for layer in layers:
-        if isinstance(layer, (DenseLayer, ConvLayer)):
-            name, weights, shape = _weights(layer, named, shape, x_scale, peak)
-            stages.append(Stage(layer, name, shape, weights, neuron(), named("lif")))
-            x_scale, peak = 1.0, 1
-        elif isinstance(layer, ReadoutLayer):
-            dense = DenseLayer(layer.classes)
-            name, weights, shape = _weights(dense, named, shape, x_scale, peak)
-            stages.append(Stage(layer, name, shape, weights))
-        elif isinstance(layer, FlattenLayer):
-            shape = (int(np.prod(shape)),)
-            stages.append(Stage(layer, named("flatten"), shape))
-        else:
-            area = layer.kernel**2 if isinstance(layer, PoolSumLayer) else 1
-            x_scale, peak = x_scale / area, peak * area
-            shape = (shape[0], shape[1] // layer.kernel, shape[2] // layer.kernel)
-            stages.append(Stage(layer, named("pool"), shape))
-    return tuple(stages)
-
-
-def _weights(
-    layer: DenseLayer | ConvLayer, named: Callable[[str], str], shape: Shape, x_scale: float, peak: int
-) -> tuple[str, WeightedLayer, Shape]:
-    if isinstance(layer, DenseLayer):
-        if len(shape) != 1:
-            raise UsageError(f"a dense layer follows a value of shape {shape}; put a FlattenLayer before it")
-        weights = WeightedLayer(
-            (layer.features, shape[0]), x_scale=x_scale, peak=peak, batch_norm=layer.batch_norm, bias=True
-        )
-        return named("fc"), weights, (layer.features,)
-    if len(shape) != 3:
-        raise UsageError(f"a conv layer follows a value of shape {shape}; it needs (channels, height, width)")
-    weights = WeightedLayer(
-        (layer.channels, shape[0], layer.kernel, layer.kernel),
-        x_scale=x_scale,
-        peak=peak,
-        batch_norm=layer.batch_norm,
-        bias=True,
-        stride=layer.stride,
-        padding=layer.padding,
-    )
-    height, width = (window_count(size, layer.kernel, layer.stride, layer.padding) for size in shape[1:])
-    return named("conv"), weights, (layer.channels, height, width)

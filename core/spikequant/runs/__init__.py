@@ -3,13 +3,12 @@
 from spikequant.runs.build import build_model, load_data, make_dataset
 from spikequant.runs.folder import RunFolder
 from spikequant.runs.recipe import Recipe, parse_recipe, read_recipe
-from spikequant.runs.train import Watcher, accuracy, load_model, train
+from spikequant.runs.train import Watcher, load_model, train
 
 __all__ = [
     "Recipe",
     "RunFolder",
     "Watcher",
-    "accuracy",
     "build_model",
     "load_data",
     "load_model",

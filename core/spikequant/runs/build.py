@@ -12,7 +12,8 @@ from spikequant.data_folders import data_folders
 from spikequant.dataset import Dataset, Split
 from spikequant.errors import UsageError, one_line
 from spikequant.learner import Learner
-from spikequant.model import InputCoding, SpikingModel
+from spikequant.model import InputCoding, Model
+from spikequant.network import Network
 from spikequant.neuron import Neuron
 from spikequant.quantizer import Quantizer
 from spikequant.registry import Registry, registry
@@ -32,7 +33,7 @@ def make_dataset(name: str, found: Registry | None = None) -> Dataset:
     return cast("Dataset", (found or registry()).make("dataset", name, {}))
 
 
-def build_model(recipe: Recipe, found: Registry | None = None) -> SpikingModel:
+def build_model(recipe: Recipe, found: Registry | None = None) -> Model:
     """Return the recipe's model with weights drawn from its seed, computing in floats.
 
     Raises:
@@ -40,7 +41,7 @@ def build_model(recipe: Recipe, found: Registry | None = None) -> SpikingModel:
     """
     found = found or registry()
     dataset = make_dataset(recipe.data.name, found)
-    network = found.make("network", recipe.network.name, recipe.network.options)
+    network = cast("Network", found.make("network", recipe.network.name, recipe.network.options))
     coding = InputCoding(dataset.shape, dataset.bits, dataset.peak)
     options = {"bits": quantizer_factory(recipe, found)().bits, **recipe.neuron.options}
 
@@ -50,7 +51,7 @@ def build_model(recipe: Recipe, found: Registry | None = None) -> SpikingModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         try:
-            return SpikingModel(network.layers(dataset.shape, dataset.classes), neuron, coding, recipe.timesteps)
+            return network.model(neuron, coding, dataset.classes, recipe.timesteps, seed=recipe.seed)
         except (MemoryError, RuntimeError) as error:  # torch's word for a full memory is RuntimeError
             raise UsageError(
                 f"network '{recipe.network.name}' cannot be built: {one_line(error)}; make it smaller"

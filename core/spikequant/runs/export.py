@@ -12,10 +12,11 @@ from torch import Tensor
 
 from spikequant.counts import Counts
 from spikequant.errors import RunError
-from spikequant.model import SpikingModel, as_input, lower
+from spikequant.model import Model, as_input
 from spikequant.nir_profile import acted_counts, write_program
 from spikequant.oracle import run_oracle
 from spikequant.program import Program, Weighted, integers
+from spikequant.program_inputs import program_inputs
 from spikequant.registry import node_kinds
 from spikequant.runs.build import load_data
 from spikequant.runs.folder import RunFolder
@@ -69,10 +70,10 @@ def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, dat
         "seed": recipe.seed,
         **{f"accuracy_{name}": value for name, value in result["accuracy"].items() if value is not None},
     }
-    program = lower(model, provenance=provenance)
+    program = model.lower(provenance=provenance)
     train_split, _ = load_data(recipe, data_dir)
     x = integers(train_split.x[: samples or calibration_samples(program)])
-    expected = run_oracle(program, x)
+    expected = run_oracle(program, program_inputs(program, x))
     verdict = compare(expected, model_trace(model, x), [node.name for node in program.order])
     if not verdict.identical:
         raise RunError(f"the exported integers differ from the trained model: {verdict}; nothing was written")
@@ -91,9 +92,9 @@ def calibration_samples(program: Program) -> int:
     return max(8, min(CALIBRATION_SAMPLES, CALIBRATION_WORK // work))
 
 
-def model_trace(model: SpikingModel, x: NDArray[np.integer]) -> Trace:
+def model_trace(model: Model, x: NDArray[np.integer]) -> Trace:
     """Return the trace of the training model itself, in evaluation mode, on ``x``."""
-    recording = model.record(as_input(x, next(model.parameters()).device))
+    recording = model.record(as_input(x, model.device))
 
     def arrays(values: dict[str, Tensor], dtype: torch.dtype) -> dict[str, NDArray[np.integer]]:
         return {name: value.to(dtype).cpu().numpy() for name, value in values.items()}

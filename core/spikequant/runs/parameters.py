@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from spikequant.errors import RunError, one_line
-from spikequant.model import SpikingModel
+from spikequant.model import Model
 
 Json = dict[str, Any]
 
 
-def check_finite(model: SpikingModel, metrics: Mapping[str, Any], when: str) -> None:
+def check_finite(model: Model, metrics: Mapping[str, Any], when: str) -> None:
     """Raise unless every metric and every parameter is a finite number.
 
     Raises:
@@ -34,7 +34,7 @@ MISFIT = (LookupError, RuntimeError, TypeError, ValueError, AttributeError)
 """What torch raises over a state of another form."""
 
 
-def fill(model: SpikingModel, saved: Json, path: Path) -> None:
+def fill(model: Model, saved: Json, path: Path) -> None:
     """Give ``model`` the parameters that the checkpoint ``path`` holds under ``model``.
 
     Raises:
@@ -46,7 +46,7 @@ def fill(model: SpikingModel, saved: Json, path: Path) -> None:
         raise foreign(path, _misfit(model, saved.get("model"))) from error
 
 
-def _misfit(model: SpikingModel, found: object) -> str:
+def _misfit(model: Model, found: object) -> str:
     """Say in which parameter a checkpoint does not fit ``model``."""
     if not isinstance(found, dict):
         return "it holds no parameters"

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spikequant.errors import UsageError, one_line
 
@@ -45,6 +45,9 @@ class DataPart(BaseModel):
 class TrainingPart(BaseModel):
     """Epochs of the two phases: in floats first, then in integers starting from the float weights.
 
+    No integer epochs is post-training quantization (PTQ), no float epochs is in-training quantization (ITQ)
+    from scratch, both is fine-tuning.
+
     ``ends = "float"`` leaves the first and the last layer in floats, as MINT's published code has it: for
     comparing accuracies only, such a run cannot be exported.
     """
@@ -52,8 +55,14 @@ class TrainingPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     float_epochs: int = Field(default=10, ge=0)
-    epochs: int = Field(default=20, ge=1)
+    epochs: int = Field(default=20, ge=0)
     ends: Literal["integer", "float"] = "integer"
+
+    @model_validator(mode="after")
+    def _trains(self) -> TrainingPart:
+        if self.float_epochs + self.epochs < 1:
+            raise ValueError("neither phase has an epoch; give float_epochs or epochs")
+        return self
 
 
 class Recipe(BaseModel):

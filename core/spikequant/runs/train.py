@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
 
 from spikequant.dataset import Split
 from spikequant.files import reason
 from spikequant.learner import Learner, LearnerState
-from spikequant.model import SpikingModel, as_input
+from spikequant.model import Model, accuracy
 from spikequant.quantizer import Quantizer
 from spikequant.runs.build import build_model, load_data, make_learner, quantizer_factory
 from spikequant.runs.checkpoint import load_checkpoint, save_checkpoint
@@ -40,7 +39,7 @@ class Training:
 
     folder: RunFolder
     recipe: Recipe
-    model: SpikingModel
+    model: Model
     learner: Learner
     quantizer: Callable[[], Quantizer]
     train: Split
@@ -123,16 +122,6 @@ class Training:
         return phase, done, saved["state"]
 
 
-def accuracy(model: SpikingModel, data: Split, batch: int = 500) -> float:
-    """Return the fraction of ``data`` that ``model`` gets right, in its present precision."""
-    device = next(model.parameters()).device
-    right = 0
-    for start in range(0, len(data), batch):
-        chosen = slice(start, start + batch)
-        right += int(np.count_nonzero(model.predict(as_input(data.x[chosen], device)) == data.y[chosen]))
-    return right / len(data)
-
-
 def train(
     recipe: Recipe,
     folder: RunFolder,
@@ -167,7 +156,7 @@ def train(
         return Training(folder, recipe, model, learner, quantizer, train_split, test_split, watch).run()
 
 
-def load_model(folder: RunFolder, *, precision: Phase = "integer") -> SpikingModel:
+def load_model(folder: RunFolder, *, precision: Phase = "integer") -> Model:
     """Return the trained model of a complete run, in evaluation mode.
 
     Raises:

@@ -17,7 +17,7 @@ from spikequant.dataset import Split
 from spikequant.learner import Learner, LearnerState
 from spikequant.lif_neuron import LifNeuron
 from spikequant.model import InputCoding, SpikingModel
-from spikequant.model.spiking_model import Precision
+from spikequant.model.model import Precision
 from spikequant.network import ConvLayer, DenseLayer, FlattenLayer, Layer, ReadoutLayer
 from spikequant.quantizer import Quantizer
 from spikequant.runs.checkpoint import load_checkpoint, save_checkpoint

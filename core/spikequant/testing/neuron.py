@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from spikequant.errors import SpikequantError
-from spikequant.neuron import Neuron, Variable
+from spikequant.neuron import SteppedNeuron, Variable
 from spikequant.nir_profile import read_program, write_program
 from spikequant.oracle import run_oracle
 from spikequant.program import Dense, Flatten, Input, IntArray, Program, Readout, Shape, SpikingNode, chain
@@ -41,7 +41,7 @@ class Case:
         return self.lsb.reshape((1, -1) + (1,) * (len(self.shape) - 1))
 
 
-def check_described(neuron: Neuron) -> None:
+def check_described(neuron: SteppedNeuron) -> None:
     """The neuron has a name, a width, and variables with a role each."""
     label = type(neuron).__name__
     name: object = getattr(neuron, "name", None)
@@ -59,7 +59,7 @@ def check_described(neuron: Neuron) -> None:
     assert changing, f"{label}.variables has no role 'variable'; at least the potential changes every timestep"
 
 
-def check_lowers(neuron: Neuron) -> None:
+def check_lowers(neuron: SteppedNeuron) -> None:
     """The node has the name it was given, the neuron's width, and is accepted by a program."""
     for case in cases(neuron):
         node: object = neuron.lower("cell", case.lsb, case.shape)
@@ -70,7 +70,7 @@ def check_lowers(neuron: Neuron) -> None:
         _program(neuron, case)
 
 
-def check_integer_step(neuron: Neuron) -> None:
+def check_integer_step(neuron: SteppedNeuron) -> None:
     """Every spike and potential of ``integer_step`` is that of the lowered node."""
     for case in cases(neuron):
         node = neuron.lower("cell", case.lsb, case.shape)
@@ -83,13 +83,13 @@ def check_integer_step(neuron: Neuron) -> None:
                 _assert_equal(got, want, f"neuron '{neuron.name}', {case.label}, timestep {t}: {what}")
 
 
-def check_integer_run(neuron: Neuron) -> None:
+def check_integer_run(neuron: SteppedNeuron) -> None:
     """``integer_run`` gives the spikes and the gradients of repeated ``integer_step``."""
     for case in cases(neuron):
         for what, x in (("its own input at every timestep", case.x), ("one input for all timesteps", case.x[:1])):
             where = f"neuron '{neuron.name}', {case.label}, {what}: integer_run()"
             outcomes = []
-            for run in (neuron.integer_run, partial(Neuron.integer_run, neuron)):
+            for run in (neuron.integer_run, partial(SteppedNeuron.integer_run, neuron)):
                 given = x.clone().requires_grad_(), case.spread_lsb.clone().requires_grad_()
                 spikes = run(*given, STEPS)
                 grads = torch.autograd.grad(spikes.sum(), given)
@@ -104,7 +104,7 @@ def check_integer_run(neuron: Neuron) -> None:
                 assert near, f"{where}: the gradient to {name} is not that of repeated integer_step()"
 
 
-def check_limits(neuron: Neuron) -> None:
+def check_limits(neuron: SteppedNeuron) -> None:
     """Stored potentials stay within the node's ``potential_limits``."""
     for case in cases(neuron):
         low, high = neuron.lower("cell", case.lsb, case.shape).potential_limits
@@ -116,7 +116,7 @@ def check_limits(neuron: Neuron) -> None:
             )
 
 
-def check_batch_split(neuron: Neuron) -> None:
+def check_batch_split(neuron: SteppedNeuron) -> None:
     """A batch in two parts gives what it gives at once, and a second run what the first gave."""
     for case in cases(neuron):
         parts = [_steps(neuron, replace(case, x=case.x[:, part])) for part in (slice(0, 2), slice(2, None))]
@@ -126,7 +126,7 @@ def check_batch_split(neuron: Neuron) -> None:
                 assert same, f"neuron '{neuron.name}', {case.label}, timestep {t}: {what} depend on the batch's split"
 
 
-def check_inputs_unchanged(neuron: Neuron) -> None:
+def check_inputs_unchanged(neuron: SteppedNeuron) -> None:
     """A step writes to none of its arguments."""
     for case in cases(neuron):
         given = case.x[0].clone(), torch.zeros_like(case.x[0]), case.spread_lsb.clone()
@@ -139,7 +139,7 @@ def check_inputs_unchanged(neuron: Neuron) -> None:
             assert same, f"neuron '{neuron.name}', {case.label}: a step wrote to its argument {name}"
 
 
-def check_float_step(neuron: Neuron) -> None:
+def check_float_step(neuron: SteppedNeuron) -> None:
     """The real step emits spikes in {0, 1} and lets a gradient through to input and potential."""
     level = float(getattr(neuron, "v_th", 1.0))
     x = torch.linspace(-2 * level, 2 * level, 40).reshape(BATCH, 8).requires_grad_()
@@ -153,7 +153,7 @@ def check_float_step(neuron: Neuron) -> None:
     _assert_gradients(neuron.float_step(x, u)[1].sum(), {"x": x, "u": u}, f"{where}: the potential's gradient")
 
 
-def check_integer_gradient(neuron: Neuron) -> None:
+def check_integer_gradient(neuron: SteppedNeuron) -> None:
     """The spikes of ``integer_step`` let a gradient through to the input and to the unit's size."""
     level = float(getattr(neuron, "v_th", 1.0))
     lsb = torch.tensor([[0.25, 0.1]]).mul(level).requires_grad_()
@@ -167,7 +167,7 @@ def check_integer_gradient(neuron: Neuron) -> None:
     _assert_gradients(s.sum(), {"x": little}, f"{where}: the next spikes' gradient, through the potential,")
 
 
-def check_nir(neuron: Neuron) -> None:
+def check_nir(neuron: SteppedNeuron) -> None:
     """The node comes back from a ``.nir`` file with the same integers."""
     kinds = neuron.node_mappings()
     for case in cases(neuron):
@@ -187,7 +187,7 @@ def check_nir(neuron: Neuron) -> None:
         assert kind is type(program.spiking[0]), f"{where}: read back from NIR it is a {kind.__name__}"
 
 
-def cases(neuron: Neuron) -> Iterator[Case]:
+def cases(neuron: SteppedNeuron) -> Iterator[Case]:
     """Random inputs around the threshold and far beyond, for units that divide it and units that do not."""
     level = float(getattr(neuron, "v_th", 1.0))
     units = {
@@ -213,7 +213,7 @@ def _inputs(shape: Shape, lsb: Tensor, level: float, seed: int) -> Tensor:
     return torch.where(kind == 1, far, near).clamp(-LARGE, LARGE)
 
 
-def _steps(neuron: Neuron, case: Case) -> list[tuple[Tensor, Tensor]]:
+def _steps(neuron: SteppedNeuron, case: Case) -> list[tuple[Tensor, Tensor]]:
     u, found = torch.zeros_like(case.x[0]), []
     for x in case.x:
         with torch.no_grad():
@@ -222,7 +222,7 @@ def _steps(neuron: Neuron, case: Case) -> list[tuple[Tensor, Tensor]]:
     return found
 
 
-def _program(neuron: Neuron, case: Case) -> Program:
+def _program(neuron: SteppedNeuron, case: Case) -> Program:
     """Return a program whose input goes straight into the neurons."""
     features = int(np.prod(case.shape))
     codes = np.arange(2 * features).reshape(2, features) % 3 - 1
@@ -264,7 +264,7 @@ def _assert_gradients(total: Tensor, to: dict[str, Tensor], where: str) -> None:
         assert usable, f"{where} to {name} is {grad.flatten().tolist()[:4]}...; it must be finite and not all zero"
 
 
-neuron_checks: Contract[Neuron] = Contract(
+neuron_checks: Contract[SteppedNeuron] = Contract(
     "neuron",
     (
         check_described,
