@@ -14,6 +14,7 @@ from spikequant.program import (
     Dense,
     Flatten,
     Input,
+    Lateral,
     Lif,
     Node,
     PoolOr,
@@ -39,12 +40,12 @@ class ReferenceExecutable(Executable):
 
 
 class ReferenceBackend(Backend):
-    """Runs every node of the semantics, and plugin neurons through their own integer step."""
+    """Runs every node of the semantics, and plugin neurons through their own code."""
 
     name: ClassVar[str] = "reference"
     summary: ClassVar[str] = "the oracle in plain NumPy: slow, obvious, runs everything"
     supports: ClassVar[tuple[type[Node], ...]] = (
-        Input, Dense, Conv2d, PoolOr, PoolSum, Add, Flatten, Concat, Lif, SpikingNode, Readout,
+        Input, Dense, Conv2d, Lateral, PoolOr, PoolSum, Add, Flatten, Concat, Lif, SpikingNode, Readout,
     )  # fmt: skip
 
     def build(self, program: Program) -> Executable:

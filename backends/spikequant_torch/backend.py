@@ -15,6 +15,7 @@ from spikequant.program import (
     Dense,
     Flatten,
     Input,
+    Lateral,
     Lif,
     Node,
     PoolOr,
@@ -42,7 +43,7 @@ class TorchBackend(Backend):
     name: ClassVar[str] = "torch"
     summary: ClassVar[str] = "exact and batched in torch, on CPU or GPU"
     supports: ClassVar[tuple[type[Node], ...]] = (
-        Input, Dense, Conv2d, PoolOr, PoolSum, Add, Flatten, Concat, Lif, SpikingNode, Readout,
+        Input, Dense, Conv2d, Lateral, PoolOr, PoolSum, Add, Flatten, Concat, Lif, SpikingNode, Readout,
     )  # fmt: skip
 
     def __init__(self, device: str = "cpu", batch: int | None = None) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from spikequant.program import Edge, Node, Program, Readout, SpikingNode, Weighted
+from spikequant.program import Edge, Lateral, Node, Program, Readout, SpikingNode, Weighted
 from spikequant_torch.groups import Group
-from spikequant_torch.neurons import Neurons
+from spikequant_torch.neurons import Neurons, State
 from spikequant_torch.recorder import Recorder
 from spikequant_torch.stateless import Stateless
 from spikequant_torch.tally import Tallies
@@ -32,7 +32,8 @@ class Chunk:
         self._program, self._values = program, values
         self._stateless, self._spiking = executors
         self._recorder, self._tallies = recorder, tallies
-        self._states: Values = {}
+        self._states: dict[str, State] = {}
+        self._sums: Values = {}
         self._readers = Counter(edge.source for edge in program.edges)
 
     def run(self, group: Group) -> None:
@@ -86,7 +87,7 @@ class Chunk:
             return self._spike(node, xs[0], t, steps)
         if isinstance(node, Readout):
             return self._read(node, xs[0], t, steps)
-        if isinstance(node, Weighted):
+        if isinstance(node, (Weighted, Lateral)):
             self._tallies.saw(node, xs[0], steps // xs[0].shape[0])
         return self._stateless[node.name](xs)
 
@@ -94,24 +95,24 @@ class Chunk:
         neurons = self._spiking[node.name]
         if x.shape[0] < steps:  # the same input at every timestep: convert it once
             x = x.to(neurons.dtype)
-        potential = self._states.pop(node.name, None)
-        if potential is None:
-            potential = neurons.start(x[0])
+        state = self._states.pop(node.name, None)
+        if state is None:
+            state = neurons.start(x[0])
         spikes = _empty(steps, x)
         for k in range(steps):
-            fires, potential, overflow = neurons.step(x[k % x.shape[0]], potential)
+            fires, state, overflow = neurons.step(x[k % x.shape[0]], state, t + k)
             spikes[k].copy_(fires)
             self._tallies.stepped(node, fires, overflow)
-            self._recorder.stepped(node.name, t + k, fires, potential)
+            self._recorder.stepped(node, t + k, fires, state)
         if t + steps < self._program.timesteps:
-            self._states[node.name] = potential
+            self._states[node.name] = state
         return spikes
 
     def _read(self, node: Readout, x: Tensor, t: int, steps: int) -> Tensor:
         total = x.to(torch.int64).expand(steps, *x.shape[1:]).cumsum(0)
-        if node.name in self._states:
-            total += self._states[node.name]
-        self._states[node.name] = total[-1]
+        if node.name in self._sums:
+            total += self._sums[node.name]
+        self._sums[node.name] = total[-1]
         self._recorder.read(node.name, t, total)
         return total
 

@@ -6,10 +6,12 @@ A sum of integers in floating point is exact, in any order of additions, while n
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
-from spikequant.program import Add, IntArray, Leak, Lif, Node, PoolSum, Program, Weighted
+from spikequant.program import Add, IntArray, Lateral, Leak, Lif, Node, PoolSum, Program, Weighted
 
 FLOAT32, FLOAT64 = 1 << 24, 1 << 53
 INT32, INT64 = (1 << 31) - 1, (1 << 63) - 1
@@ -22,6 +24,9 @@ def float_bound(program: Program, node: Node) -> int:
         sums = np.abs(node.codes).reshape(node.out_channels, -1).sum(axis=1)
         bias = np.zeros_like(sums) if node.bias is None else np.abs(node.bias)
         return max(int(s) * reach[0] + int(b) for s, b in zip(sums, bias, strict=True))
+    if isinstance(node, Lateral):
+        size = math.prod(program.shapes[node.name])
+        return max(abs(node.code) * (size - 1), size) * reach[0]
     if isinstance(node, Add):
         return sum(reach)
     if isinstance(node, PoolSum):

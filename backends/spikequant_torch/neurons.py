@@ -1,4 +1,4 @@
-"""Spiking nodes in torch: LIF in int32 where its bounds allow, plugin neurons through their own NumPy step."""
+"""Spiking nodes in torch: LIF in int32 where its bounds allow, plugin neurons through their own NumPy code."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from spikequant.errors import BackendError
 from spikequant.program import IntArray, Leak, Lif, Program, SpikingNode
 from spikequant_torch.exact import int_dtype, lif_bound
 
+State = tuple[Tensor, ...]
+"""One tensor ``(batch, *shape)`` for each state variable of a spiking node."""
+
 
 class Neurons(ABC):
     """One spiking node; holds no state between calls."""
@@ -19,24 +22,25 @@ class Neurons(ABC):
     dtype: torch.dtype
 
     @abstractmethod
-    def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def step(self, x: Tensor, state: State, t: int) -> tuple[Tensor, State, Tensor | None]:
         """Advance one timestep.
 
         Args:
             x: Input of whole numbers ``(batch, *shape)``, any number type.
-            u: Stored potential like ``x``, of type ``dtype``; may be overwritten.
+            state: As :meth:`start` or the last call returned it; may be overwritten.
+            t: The timestep.
 
         Returns:
-            Spikes and where overflow acted as bool masks (``None``: it cannot act), the new potential between them.
+            Spikes and where overflow acted as bool masks (``None``: it cannot act), the new state between them.
         """
 
-    def start(self, x: Tensor) -> Tensor:
-        """Return the potential before the first timestep, laid out in memory like ``x``."""
-        return torch.zeros_like(x, dtype=self.dtype)
+    @abstractmethod
+    def start(self, x: Tensor) -> State:
+        """Return the state before the first timestep, for an input like ``x``."""
 
 
 def neurons(program: Program, node: SpikingNode, device: torch.device) -> Neurons:
-    """Return the executor of ``node``: fast for exactly ``lif``, else the node's own step."""
+    """Return the executor of ``node``: fast for exactly ``lif``, else the node's own code."""
     if type(node) is Lif:
         return LifNeurons(program, node, device)
     return SteppedNeurons(node)
@@ -59,9 +63,13 @@ class LifNeurons(Neurons):
         spread = value.reshape((-1,) + (1,) * (ndim - 1)) if value.ndim == 1 else value
         return torch.tensor(spread, dtype=self.dtype, device=device)
 
-    def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def start(self, x: Tensor) -> State:
+        """Return zeros, laid out in memory like ``x``."""
+        return (torch.zeros_like(x, dtype=self.dtype),)
+
+    def step(self, x: Tensor, state: State, t: int) -> tuple[Tensor, State, Tensor | None]:
         """See :meth:`Neurons.step`."""
-        node = self.node
+        node, (u,) = self.node, state
         h = leaked(u, node.leak) if node.order == "leak_on_read" else u
         h = h.add_(x.to(self.dtype))
         if self.bias is not None:
@@ -76,7 +84,7 @@ class LifNeurons(Neurons):
         if node.order == "leak_on_store":
             kept = leaked(kept, node.leak)
         stored = self._stored(kept)
-        return fires, stored, stored != kept
+        return fires, (stored,), stored != kept
 
     def _stored(self, kept: Tensor) -> Tensor:
         low, high = self.node.potential_limits
@@ -101,21 +109,29 @@ def leaked(value: Tensor, leak: Leak) -> Tensor:
 
 
 class SteppedNeurons(Neurons):
-    """A plugin's neuron, advanced by its normative NumPy step: exact, and as slow as the plugin is."""
+    """A plugin's neuron, advanced by its normative NumPy code: exact, and as slow as the plugin is."""
 
     dtype = torch.int64
 
     def __init__(self, node: SpikingNode) -> None:
         self.node = node
 
-    def step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def start(self, x: Tensor) -> State:
+        """Return the node's own initial state."""
+        state = self.node.initial(x.shape[0], tuple(x.shape[1:]))
+        return tuple(_tensor(array, x.device) for array in state)
+
+    def step(self, x: Tensor, state: State, t: int) -> tuple[Tensor, State, Tensor | None]:
         """See :meth:`Neurons.step`."""
-        spikes, stored, overflow = self.node.step(_array(x), _array(u))
-        device = x.device
-        fires = torch.from_numpy(np.asarray(spikes) != 0).to(device)
-        acted = torch.from_numpy(np.asarray(overflow) != 0).to(device)
-        return fires, torch.from_numpy(np.array(stored, np.int64)).to(device), acted
+        spikes, stored, overflow = self.node.advance(_array(x), tuple(_array(values) for values in state), t)
+        fires = torch.from_numpy(np.asarray(spikes) != 0).to(x.device)
+        acted = torch.from_numpy(np.asarray(overflow) != 0).to(x.device)
+        return fires, tuple(_tensor(array, x.device) for array in stored), acted
 
 
 def _array(value: Tensor) -> IntArray:
     return np.ascontiguousarray(value.to("cpu", torch.int64).numpy())
+
+
+def _tensor(array: IntArray, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.array(array, np.int64)).to(device)

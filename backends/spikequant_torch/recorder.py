@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spikequant.counts import Counts
-from spikequant.program import Program
+from spikequant.program import Node, Program, SpikingNode
 from spikequant.trace import Trace
 
 
@@ -17,20 +18,21 @@ class Recorder:
     """Arrays of a whole run ``(timesteps, samples, *shape)``; spikes and potentials only if ``record``."""
 
     def __init__(self, program: Program, samples: int, record: bool) -> None:
-        def arrays(names: list[str], dtype: type[np.integer[Any]]) -> dict[str, NDArray[Any]]:
-            return {name: np.empty((program.timesteps, samples, *program.shapes[name]), dtype) for name in names}
+        def room(node: Node, dtype: type[np.integer[Any]]) -> NDArray[Any]:
+            return np.empty((program.timesteps, samples, *program.shapes[node.name]), dtype)
 
-        spiking = [node.name for node in program.spiking] if record else []
-        self._spikes = arrays(spiking, np.uint8)
-        self._potentials = arrays(spiking, np.int32)
-        self._outputs = arrays([node.name for node in program.readouts], np.int64)
+        spiking = program.spiking if record else ()
+        self._spikes = {node.name: room(node, np.uint8) for node in spiking}
+        self._potentials = {name: room(node, np.int32) for node in spiking for name in node.state_names}
+        self._outputs = {node.name: room(node, np.int64) for node in program.readouts}
         self.span = slice(0, 0)
 
-    def stepped(self, name: str, t: int, fires: Tensor, potential: Tensor) -> None:
+    def stepped(self, node: SpikingNode, t: int, fires: Tensor, state: Sequence[Tensor]) -> None:
         """Keep one timestep of a spiking node for the samples in ``span``."""
-        if name in self._spikes:
-            self._spikes[name][t, self.span] = fires.cpu().numpy()
-            self._potentials[name][t, self.span] = potential.cpu().numpy()
+        if node.name in self._spikes:
+            self._spikes[node.name][t, self.span] = fires.cpu().numpy()
+            for name, values in zip(node.state_names, state, strict=True):
+                self._potentials[name][t, self.span] = values.cpu().numpy()
 
     def read(self, name: str, t: int, value: Tensor) -> None:
         """Keep the value of a readout from timestep ``t`` on."""

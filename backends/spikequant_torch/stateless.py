@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spikequant.errors import BackendError
-from spikequant.program import Add, Concat, Conv2d, Dense, Flatten, Node, Pool, PoolOr, Program
+from spikequant.program import Add, Concat, Conv2d, Dense, Flatten, Lateral, Node, Pool, PoolOr, Program
 from spikequant_torch.exact import float_bound, float_dtype
 
 Stateless = Callable[[Sequence[Tensor]], Tensor]
@@ -20,14 +20,14 @@ def stateless(program: Program, node: Node, device: torch.device) -> Stateless:
     dtype = float_dtype(float_bound(program, node))
     if dtype is None:
         raise BackendError(f"node '{node.name}' ({node.kind}) was built without being checked; call compile()")
-    if isinstance(node, Dense):
-        return _dense(node, dtype, device)
-    if isinstance(node, Conv2d):
-        return _conv(node, dtype, device)
+    if isinstance(node, (Dense, Conv2d)):
+        return _dense(node, dtype, device) if isinstance(node, Dense) else _conv(node, dtype, device)
     if isinstance(node, Pool):
         return _pool(node, dtype)
     if isinstance(node, Add):
         return lambda xs: torch.stack(_aligned(xs, dtype)).sum(0) if len(xs) > 2 else xs[0].to(dtype) + xs[1].to(dtype)
+    if isinstance(node, Lateral):
+        return _lateral(node, dtype)
     if isinstance(node, Concat):
         return lambda xs: torch.cat(_aligned(xs, dtype), dim=2)
     if isinstance(node, Flatten):
@@ -39,6 +39,15 @@ def _dense(node: Dense, dtype: torch.dtype, device: torch.device) -> Stateless:
     codes = torch.tensor(node.codes, dtype=dtype, device=device)
     bias = None if node.bias is None else torch.tensor(node.bias, dtype=dtype, device=device)
     return lambda xs: F.linear(xs[0].to(dtype), codes, bias)
+
+
+def _lateral(node: Lateral, dtype: torch.dtype) -> Stateless:
+    def join(xs: Sequence[Tensor]) -> Tensor:
+        x = xs[0].to(dtype)
+        total = x.flatten(2).sum(2)
+        return (total.reshape(*x.shape[:2], *[1] * (x.dim() - 2)) - x) * node.code
+
+    return join
 
 
 def _conv(node: Conv2d, dtype: torch.dtype, device: torch.device) -> Stateless:

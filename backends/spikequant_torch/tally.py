@@ -10,7 +10,7 @@ from torch import Tensor
 
 from spikequant.counting import fan_out, readout_counts, spiking_counts, weighted_counts
 from spikequant.counts import Counts, NodeCounts
-from spikequant.program import Program, Readout, SpikingNode, Weighted
+from spikequant.program import Lateral, Program, Readout, SpikingNode, Weighted
 from spikequant_torch.exact import magnitude
 
 
@@ -30,13 +30,13 @@ class Tallies:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._of = {node.name: Tally() for node in program.nodes}
-        weighted = [node for node in program.nodes if isinstance(node, Weighted)]
+        weighted = [node for node in program.nodes if isinstance(node, (Weighted, Lateral))]
         self._sources = {node.name: program.source_of(node.name).name for node in weighted}
         self._fan_out = {n.name: fan_out(n, program.shapes[self._sources[n.name]]) for n in weighted}
         self._bits = {n.name: magnitude(program, self._sources[n.name]).bit_length() for n in weighted}
 
-    def saw(self, node: Weighted, x: Tensor, repeat: int) -> None:
-        """Count the input ``(steps, batch, *shape)`` of a weighted node, shown ``repeat`` times."""
+    def saw(self, node: Weighted | Lateral, x: Tensor, repeat: int) -> None:
+        """Count the input ``(steps, batch, *shape)`` of a weighted or lateral node, shown ``repeat`` times."""
         tally, bits = self._of[node.name], self._bits[node.name]
         spikes = bits == 1 and self._program.ranges[self._sources[node.name]][0] == 0
         ones = x if spikes else set_bits(x, bits)
@@ -57,7 +57,7 @@ class Tallies:
             shows = samples * self._program.timesteps
             steps = int(np.prod(self._program.shapes[node.name])) * shows
             tally = self._of[node.name]
-            if isinstance(node, Weighted):
+            if isinstance(node, (Weighted, Lateral)):
                 nodes[node.name] = self._weighted(node, shows)
             elif isinstance(node, SpikingNode):
                 nodes[node.name] = spiking_counts(self._program, node, steps, tally.fires, tally.saturations)
@@ -65,7 +65,7 @@ class Tallies:
                 nodes[node.name] = readout_counts(self._program, node, steps)
         return Counts(backend, samples, nodes)
 
-    def _weighted(self, node: Weighted, shows: int) -> NodeCounts:
+    def _weighted(self, node: Weighted | Lateral, shows: int) -> NodeCounts:
         """Scale the counts of one silent sample and put in what depends on the values.
 
         Every other amount of the closed form grows with the number of samples alone.
@@ -77,8 +77,9 @@ class Tallies:
         operations = tuple(
             replace(o, count=summed if o.name == "accumulate" else o.count * shows) for o in silent.operations
         )
+        code_bits = node.bits if isinstance(node, Weighted) else 0
         traffic = tuple(
-            replace(m, bits=summed * node.bits if m.what == "weights" else m.bits * shows) for m in silent.traffic
+            replace(m, bits=summed * code_bits if m.what == "weights" else m.bits * shows) for m in silent.traffic
         )
         return replace(
             silent, operations=operations, traffic=traffic, inputs=silent.inputs * shows, active=tally.active

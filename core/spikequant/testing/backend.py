@@ -13,7 +13,7 @@ from spikequant.program import IntArray, Node, Program, SpikingNode
 from spikequant.testing.kit import Contract
 from spikequant.testing.limits import Limits, plain
 from spikequant.testing.programs import accepted_programs, random_inputs
-from spikequant.testing.strangers import LateLif, Toggle, with_neuron, with_stranger
+from spikequant.testing.strangers import LateLif, Riser, Toggle, with_neuron, with_stranger
 from spikequant.trace import Trace, joined
 from spikequant.verify import compare
 
@@ -130,7 +130,11 @@ def check_refuses_unknown_kinds(backend: Backend) -> None:
 def check_unknown_neurons(backend: Backend) -> None:
     """A neuron plugin's kind is refused by name, or runs with the plugin's own integers."""
     theta = np.array(2)
-    neurons: tuple[SpikingNode, ...] = (Toggle("cell", u_bits=4), LateLif("cell", theta=theta, u_bits=4))
+    neurons: tuple[SpikingNode, ...] = (
+        Toggle("cell", u_bits=4),
+        LateLif("cell", theta=theta, u_bits=4),
+        Riser("cell", u_bits=4),
+    )
     for node in neurons:
         program = with_neuron(node)
         inputs = random_inputs(program, BATCH, seed=1)

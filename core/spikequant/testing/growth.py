@@ -16,6 +16,7 @@ from spikequant.program import (
     Flatten,
     Input,
     IntArray,
+    Lateral,
     Node,
     PoolOr,
     PoolSum,
@@ -95,6 +96,8 @@ class Growth:
             port = self._dense(port)
         if "concat" in self.limits.kinds and chance(self.choices, 15):
             port = self._concat(port)
+        if "lateral" in self.limits.kinds and chance(self.choices, 10):
+            port = self._lateral(port)
         if port is not start and port.shape == start.shape and "add" in self.limits.kinds and chance(self.choices, 40):
             port = self.add(port, start, delayed=self._delay(start))
         if self.limits.recurrent and "add" in self.limits.kinds and chance(self.choices, 20):
@@ -170,10 +173,13 @@ class Growth:
         return Port(joined.name, shape, port.spikes and other.spikes, max(port.size, other.size))
 
     def _recurrent(self, port: Port) -> Port:
-        """Neurons whose spikes come back one timestep later, directly or through weights."""
+        """Neurons whose spikes come back later: directly, through weights, or as lateral inhibition."""
         total = self._node(Add(self._name("add")), port, port.size)
         spikes = self._lif(total)
-        if chance(self.choices, 60):
+        if "lateral" in self.limits.kinds and chance(self.choices, 40):
+            joined = self._lateral(self._lif(spikes, delayed=True), delayed=True)
+            self._edge(joined.name, total.name)
+        elif chance(self.choices, 60):
             back = self._conv(spikes, same=True) if len(spikes.shape) == 3 else self._dense(spikes, spikes.shape[0])
             self._delay_inputs(back.name)
             self._edge(back.name, total.name)
@@ -184,9 +190,15 @@ class Growth:
     def _delay_inputs(self, name: str) -> None:
         self.edges = [Edge(e.source, e.target, True) if e.target == name else e for e in self.edges]
 
-    def _lif(self, port: Port) -> Port:
+    def _lateral(self, port: Port, delayed: bool = False) -> Port:
+        port = self._tamed(port)
+        codes, _ = self._codes((1,))
+        size = max(1.0, abs(int(codes[0])) * port.size * math.sqrt(math.prod(port.shape)))
+        return self._node(Lateral(self._name("lateral"), int(codes[0])), port, size, delayed)
+
+    def _lif(self, port: Port, delayed: bool = False) -> Port:
         lif = random_lif(self._name("lif"), port.shape, port.size, self.choices, self.limits)
-        made = self._node(lif, port)
+        made = self._node(lif, port, delayed=delayed)
         return Port(made.name, made.shape, True, 0.5)
 
     def _node(self, node: Node, source: Port, size: float | None = None, delayed: bool = False) -> Port:

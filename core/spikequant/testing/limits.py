@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spikequant.program.nodes import Coding, LeakOrder, LeakRounding, OverflowRule
 
-ALL_KINDS = ("dense", "conv2d", "pool_or", "pool_sum", "add", "concat", "flatten", "lif", "readout")
+ALL_KINDS = ("dense", "conv2d", "pool_or", "pool_sum", "add", "lateral", "concat", "flatten", "lif", "readout")
 
 
 @dataclass(frozen=True)

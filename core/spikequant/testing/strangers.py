@@ -7,7 +7,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from spikequant.program import Dense, Input, IntArray, Lif, Node, Operation, Program, Readout, SpikingNode, chain
+from spikequant.program import (
+    Dense,
+    Input,
+    IntArray,
+    Lif,
+    Node,
+    Operation,
+    Program,
+    Readout,
+    Shape,
+    SpikingNode,
+    State,
+    chain,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +62,51 @@ class LateLif(Lif):
     def step(self, x: IntArray, u: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """Like ``lif`` with its input lowered by one."""
         return super().step(x - 1, u)
+
+
+@dataclass(frozen=True, eq=False)
+class Riser(SpikingNode):
+    """A neuron plugin's kind with two state variables that start at 3 and 1, and a leak at odd timesteps.
+
+    The threshold rises by one with each spike; the potential keeps what lies below it.
+    """
+
+    kind: ClassVar[str] = "riser"
+    variables: ClassVar[tuple[str, ...]] = ("potential", "threshold")
+
+    @property
+    def potential_limits(self) -> tuple[int, int]:
+        """Two's complement."""
+        return -(1 << (self.u_bits - 1)), (1 << (self.u_bits - 1)) - 1
+
+    @property
+    def state_bits(self) -> tuple[int, ...]:
+        """The threshold has three bits and no sign."""
+        return self.u_bits, 3
+
+    @property
+    def state_limits(self) -> tuple[tuple[int, int], ...]:
+        """The threshold starts at 1 and stops at 7."""
+        return self.potential_limits, (1, 7)
+
+    def initial(self, batch: int, shape: Shape) -> State:
+        """U = 3, threshold = 1."""
+        return np.full((batch, *shape), 3), np.full((batch, *shape), 1)
+
+    def advance(self, x: IntArray, state: State, t: int) -> tuple[IntArray, State, IntArray]:
+        """H = X + U - (t mod 2); S = [H >= threshold]; U = clamp(S ? H - threshold : H)."""
+        u, threshold = state
+        h = x + u - t % 2
+        fires = h >= threshold
+        kept = np.where(fires, h - threshold, h)
+        stored = np.clip(kept, *self.potential_limits)
+        risen = np.minimum(threshold + fires, 7)
+        return fires.astype(np.int64), (stored, risen), (stored != kept).astype(np.int64)
+
+    def operations(self, x_bits: int) -> tuple[Operation, ...]:
+        """Three adds, one compare, two register writes."""
+        writes = tuple(Operation("register", bits) for bits in self.state_bits)
+        return Operation("add", x_bits, 3), Operation("compare", x_bits), *writes
 
 
 def with_neuron(node: SpikingNode) -> Program:
