@@ -12,6 +12,10 @@ class UsageError(SpikequantError, ValueError):
     """An argument, option or recipe value is not one that can be used."""
 
 
+class UnmetError(UsageError):
+    """There are candidates, but none meets the selector's demands; names the nearest and what it would take."""
+
+
 class PluginError(SpikequantError, LookupError):
     """A plugin was asked for that is missing, did not load, or shares its name with another."""
 

@@ -17,12 +17,14 @@ class Candidate:
         accuracy: In [0, 1].
         memory_bits: Memory of the quantized model.
         reference_bits: Memory of the same model in FP32.
+        reference_accuracy: Accuracy of the same model in FP32, in [0, 1]; ``None`` if it was not measured.
     """
 
     label: str
     accuracy: float
     memory_bits: int
     reference_bits: int
+    reference_accuracy: float | None = None
 
     @property
     def memory_norm(self) -> float:
@@ -32,10 +34,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """The index of the chosen candidate, and the reason in words."""
+    """A choice among candidates.
+
+    Attributes:
+        index: Of the chosen candidate.
+        why: The reason in words, naming the candidate.
+        runner_up: Index of the one that would have been chosen without it, if there is one.
+    """
 
     index: int
     why: str
+    runner_up: int | None = None
 
 
 class Selector(ABC):
@@ -49,5 +58,6 @@ class Selector(ABC):
         """Return the chosen candidate.
 
         Raises:
-            UsageError: There is no candidate, or none meets the selector's demands.
+            UsageError: There is no candidate.
+            UnmetError: There are candidates, but none meets the selector's demands; names the nearest.
         """

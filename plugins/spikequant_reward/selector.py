@@ -22,8 +22,9 @@ class Reward(Selector):
 
     >>> small = Candidate("W(Q1.6)", accuracy=0.86, memory_bits=25, reference_bits=100)
     >>> large = Candidate("FP32", accuracy=0.87, memory_bits=100, reference_bits=100)
-    >>> Reward(mu=0.1).select([large, small]).why
-    'W(Q1.6): reward 0.8350 = accuracy 0.8600 - mu 0.1 x memory 0.2500 of FP32, the highest of 2'
+    >>> print(Reward(mu=0.1).select([large, small]).why.replace("; ", "\n"))
+    W(Q1.6): reward 0.8350 = accuracy 0.8600 - mu 0.1 x memory 0.2500 of FP32, the highest of 2
+    runner-up FP32: 0.065 less
     """
 
     name: ClassVar[str] = "reward"
@@ -47,9 +48,14 @@ class Reward(Selector):
         ranked = sorted(
             range(len(candidates)), key=lambda i: (-self.reward(candidates[i]), candidates[i].memory_bits, i)
         )
-        best = candidates[ranked[0]]
-        return Selection(
-            ranked[0],
-            f"{best.label}: reward {self.reward(best):.4f} = accuracy {best.accuracy:.4f} - mu {self.mu:g}"
-            f" x memory {best.memory_norm:.4f} of FP32, the highest of {len(candidates)}",
+        best, second = ranked[0], next(iter(ranked[1:]), None)
+        chosen = candidates[best]
+        why = (
+            f"{chosen.label}: reward {self.reward(chosen):.4f} = accuracy {chosen.accuracy:.4f} - mu {self.mu:g}"
+            f" x memory {chosen.memory_norm:.4f} of FP32, the highest of {len(candidates)}"
         )
+        if second is None:
+            return Selection(best, why)
+        less = self.reward(chosen) - self.reward(candidates[second])
+        margin = f"{less:.2g} less" if less else "as high, and no smaller"
+        return Selection(best, f"{why}; runner-up {candidates[second].label}: {margin}", second)

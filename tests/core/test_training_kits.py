@@ -414,6 +414,14 @@ class ByIdentity(First):
         return Selection(index, f"{candidates[index].label} of {id(candidates[index])}")
 
 
+class Self(First):
+    """Names its own choice as the runner-up."""
+
+    def select(self, candidates):
+        selection = super().select(candidates)
+        return Selection(selection.index, selection.why, runner_up=selection.index)
+
+
 class Sorting(First):
     def select(self, candidates):
         if isinstance(candidates, list):
@@ -433,6 +441,7 @@ class Picky(First):
         (Picky, "chooses"),
         (Silent, "says_why"),
         (Careless, "nothing_to_choose"),
+        (Self, "runner_up"),
         (ByIdentity, "repeatable"),
         (Sorting, "candidates_unchanged"),
     ],

@@ -12,6 +12,7 @@ from spikequant.testing.kit import Contract
 
 LISTS = 24
 REFERENCE_BITS = 32_000
+REFERENCE_ACCURACY = 0.95
 
 
 def check_described(selector: Selector) -> None:
@@ -41,6 +42,17 @@ def check_says_why(selector: Selector) -> None:
         assert isinstance(why, str), f"selector '{selector.name}': why is {why!r}; it must be a text"
         label = given[selection.index].label
         assert label in why, f"selector '{selector.name}': why does not name the candidate '{label}' it chose: {why!r}"
+
+
+def check_runner_up(selector: Selector) -> None:
+    """The runner-up is ``None`` or the index of another candidate."""
+    for given in candidate_lists():
+        selection = _select(selector, given)
+        other: object = selection.runner_up
+        what = f"selector '{selector.name}': select() of {len(given)} candidates has the runner-up {other!r}"
+        assert other is None or isinstance(other, int), f"{what}; it must be an int or None"
+        assert other is None or 0 <= other < len(given), f"{what}; it must be between 0 and {len(given) - 1}"
+        assert other != selection.index, f"{what}, which is the chosen one; it must be another"
 
 
 def check_nothing_to_choose(selector: Selector) -> None:
@@ -82,7 +94,7 @@ def candidate_lists() -> list[list[Candidate]]:
     lists = []
     for case in range(LISTS):
         found = [_candidate(numbers, number) for number in range(case % 8)]
-        perfect = Candidate("perfect", accuracy=1.0, memory_bits=1, reference_bits=REFERENCE_BITS)
+        perfect = Candidate("perfect", 1.0, 1, REFERENCE_BITS, REFERENCE_ACCURACY)
         found.insert(numbers.randint(0, len(found)), perfect)
         lists.append(found + [replace(found[0], label="twin")] * (case % 2))
     return lists
@@ -91,7 +103,7 @@ def candidate_lists() -> list[list[Candidate]]:
 def _candidate(numbers: random.Random, number: int) -> Candidate:
     accuracy = numbers.choice([0.1, 0.5, 0.9, numbers.random()])
     bits = numbers.choice([1, 1000, REFERENCE_BITS, numbers.randint(1, REFERENCE_BITS)])
-    return Candidate(f"c{number}", accuracy, bits, REFERENCE_BITS)
+    return Candidate(f"c{number}", accuracy, bits, REFERENCE_BITS, REFERENCE_ACCURACY)
 
 
 def _select(selector: Selector, candidates: Sequence[Candidate]) -> Selection:
@@ -109,6 +121,7 @@ selector_checks: Contract[Selector] = Contract(
         check_described,
         check_chooses,
         check_says_why,
+        check_runner_up,
         check_nothing_to_choose,
         check_repeatable,
         check_candidates_unchanged,
