@@ -12,7 +12,7 @@ import pytest
 from spikequant.errors import NirError
 from spikequant.nir_profile import read_graph, read_program, write_program
 from spikequant.nir_profile.fields import digest
-from spikequant.program import Conv2d, Dense, Edge, Flatten, Input, Lif, PoolOr, Program, Readout
+from spikequant.program import Conv2d, Dense, Edge, Flatten, Input, Lateral, Lif, PoolOr, Program, Readout, chain
 
 
 def program():
@@ -219,7 +219,7 @@ def kind_word(file):
 
 
 def newer(file):
-    replace(file, "node/metadata/spikequant/profile", 2)
+    replace(file, "node/metadata/spikequant/profile", 3)
 
 
 def oldest(file):
@@ -277,7 +277,7 @@ CASES = [
     (key_type, r"node 'lif2': 'order' in the metadata is '5'; it must be text"),
     (order_word, r"node 'lif2' \(lif\): order is 'leak_first'; it must be one of leak_on_read, leak_on_store"),
     (kind_word, r"node 'lif2': its kind is 'acme', for which no mapping was given; install its plugin, or pass .*"),
-    (newer, r"the file has quantization profile 2, and this spikequant reads up to 1; upgrade spikequant"),
+    (newer, r"the file has quantization profile 3, and this spikequant reads up to 2; upgrade spikequant"),
     (oldest, r"the file says quantization profile 0; versions start at 1"),
     (
         float_model,
@@ -301,6 +301,92 @@ def test_unedited_file_is_the_program(path):
     with h5py.File(path, "r+") as file:
         refresh(file, "lif2")
     assert same(read_program(path), program())
+
+
+def one_weight(file):
+    edit_array(file, "node/nodes/join/weight", lambda w: w.__setitem__((0, 2), -3))
+
+
+def on_the_diagonal(file):
+    edit_array(file, "node/nodes/join/weight", lambda w: w.__setitem__((1, 1), -5))
+
+
+def weight_is_nan(file):
+    edit_array(file, "node/nodes/join/weight", lambda w: w.__setitem__((1, 0), np.nan))
+
+
+def not_square(file):
+    replace(file, "node/nodes/join/weight", np.zeros((3, 4), np.float32))
+
+
+def other_size(file):
+    replace(file, "node/nodes/join/weight", np.float32(-5 * (1 - np.eye(4))))
+
+
+def other_code(file):
+    replace(file, "node/nodes/join/metadata/spikequant/code", -6)
+    refresh(file, "join")
+
+
+def code_of_digits(file):
+    replace(file, "node/nodes/join/metadata/spikequant/code", "-5")
+
+
+def code_beyond_float32(file):
+    replace(file, "node/nodes/join/metadata/spikequant/code", 1 << 60)
+
+
+def no_code(file):
+    del file["node/nodes/join/metadata/spikequant/code"]
+
+
+def as_a_dense(file):
+    replace(file, "node/nodes/join/metadata/spikequant/kind", "dense")
+
+
+def biased(file):
+    replace(file, "node/nodes/join/type", "Affine")
+    file["node/nodes/join/bias"] = np.zeros(3, np.float32)
+
+
+def older_profile(file):
+    replace(file, "node/metadata/spikequant/profile", 1)
+    refresh(file, None)
+
+
+MAKES = rf"and the metadata's code -5 makes it (-5|0); {AGAIN}"
+LATERAL_CASES = [
+    (one_weight, rf"node 'join': weight\[0, 2\] is -3, {MAKES}"),
+    (on_the_diagonal, rf"node 'join': weight\[1, 1\] is -5, {MAKES}"),
+    (weight_is_nan, rf"node 'join': weight\[1, 0\] is nan, {MAKES}"),
+    (
+        not_square,
+        r"node 'join': weight is of type float32 and shape \(3, 4\), and a lateral's is a square matrix of numbers,"
+        r" of at most 8192 rows",
+    ),
+    (
+        other_size,
+        rf"node 'join': weight is an array of shape \(4, 4\) .* makes it an array of shape \(3, 3\) .*{AGAIN}",
+    ),
+    (other_code, rf"node 'join': weight\[0, 1\] is -5, and the metadata's code -6 makes it -6; {AGAIN}"),
+    (code_of_digits, r"node 'join': 'code' in the metadata is '-5'; it must be an integer"),
+    (code_beyond_float32, r"node 'join': 'code' in the metadata is 1152921504606846976; it must lie within .*"),
+    (no_code, r"node 'join': the metadata lacks 'code'; write the file again from the program"),
+    (as_a_dense, r"node 'join': the metadata lacks 'bits'; write the file again from the program"),
+    (biased, r"node 'join': it is a Affine, and a lateral must be a Linear"),
+    (older_profile, r"graph: 'digest' in the metadata is '\w+', and it must be '\w+'; write the file again .*"),
+]
+
+
+@pytest.mark.parametrize(("edit", "text"), LATERAL_CASES, ids=[edit.__name__ for edit, _ in LATERAL_CASES])
+def test_a_lateral_whose_matrix_is_not_that_of_its_code_is_refused(edit, text, tmp_path):
+    nodes = [Input("x", (3,), 1), Lateral("join", -5), Lif("lif"), Readout("out")]
+    path = tmp_path / "net.nir"
+    write_program(chain(nodes, 2), path)
+    with h5py.File(path, "r+") as file:
+        edit(file)
+    with pytest.raises(NirError, match=f"^.*/net.nir: {text}$"):
+        read_program(path)
 
 
 def unknown_class(file):

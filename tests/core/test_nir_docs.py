@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from spikequant.nir_profile import PROFILE_VERSION, build_graph
-from spikequant.program import Conv2d, Dense, Flatten, Input, Lif, PoolOr, PoolSum, Readout, chain
+from spikequant.program import Conv2d, Dense, Flatten, Input, Lateral, Lif, PoolOr, PoolSum, Readout, chain
 
 TEXT = (Path(__file__).parents[2] / "docs" / "nir-profile.md").read_text()
 
@@ -21,6 +21,7 @@ def metadata():
         PoolSum("psum"),
         Flatten("flat"),
         Dense("fc", np.ones((1, 1), int), one),
+        Lateral("join", 1),
     ]
     for last in (Readout("out"), Lif("out")):
         graph = build_graph(chain([*nodes, last], 2))
@@ -37,6 +38,6 @@ def test_every_key_and_kind_is_documented():
     assert {packed["kind"] for packed in found if "kind" in packed} <= words
 
 
-def test_documented_version_is_the_one_written():
+def test_documented_version_is_the_newest_written():
     assert TEXT.startswith(f"# The NIR profile, version {PROFILE_VERSION}\n")
     assert {packed["profile"] for packed in metadata() if "profile" in packed} == {PROFILE_VERSION}

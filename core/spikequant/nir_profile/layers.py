@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikequant.errors import NirError
 from spikequant.nir_profile.fields import array_digest
-from spikequant.nir_profile.profile import EXACT
+from spikequant.nir_profile.profile import EXACT, MOST_LATERAL
 from spikequant.program import (
     Add,
     Concat,
@@ -20,6 +20,7 @@ from spikequant.program import (
     Flatten,
     Input,
     IntArray,
+    Lateral,
     Node,
     Pool,
     PoolOr,
@@ -36,7 +37,7 @@ def layer_to_nir(node: Node, shape: Shape, source: Shape) -> nir.NIRNode:
     """Return the NIR node of a node without a potential.
 
     Args:
-        node: An input, weighted, pooling, add, flatten or readout node.
+        node: An input, weighted, lateral, pooling, add, flatten or readout node.
         shape: Shape of its output.
         source: Shape of its first input; empty for an input node.
 
@@ -61,6 +62,8 @@ def layer_fields(node: Node) -> Mapping[str, Any]:
         return {"kernel": _pair(node.kernel), "stride": _pair(node.stride), "padding": _pair(node.padding)}
     if isinstance(node, Readout):
         return {"decode": DECODE}
+    if isinstance(node, Lateral):
+        return {"code": node.code}
     if not isinstance(node, Weighted):
         return {}
     fields = {"bits": node.bits, "codes_sha256": array_digest(node.codes), "bias": node.bias, "lsb": node.lsb}
@@ -85,6 +88,38 @@ def _dense(node: Dense, shape: Shape, source: Shape) -> nir.NIRNode:
     if node.bias is None:
         return nir.Linear(weight=weight)
     return nir.Affine(weight=weight, bias=_exact(node, "bias", node.bias))
+
+
+def lateral_matrix(code: int, size: int) -> IntArray:
+    """Return what a ``lateral`` stands for: ``code`` everywhere but on the diagonal.
+
+    >>> lateral_matrix(-5, 3)
+    array([[ 0, -5, -5],
+           [-5,  0, -5],
+           [-5, -5,  0]])
+    """
+    matrix = np.full((size, size), code, np.int64)
+    np.fill_diagonal(matrix, 0)
+    return matrix
+
+
+def _lateral(node: Lateral, shape: Shape, source: Shape) -> nir.NIRNode:
+    if len(shape) != 1:
+        raise NirError(
+            f"node '{node.name}' (lateral): it joins values of shape {shape}, and NIR's Linear takes flat ones;"
+            " put a flatten before it"
+        )
+    if shape[0] > MOST_LATERAL:
+        raise NirError(
+            f"node '{node.name}' (lateral): it joins {shape[0]} neurons, and NIR holds the whole matrix of"
+            f" {shape[0]}**2 weights; at most {MOST_LATERAL} neurons can be written"
+        )
+    if abs(node.code) >= EXACT:
+        raise NirError(
+            f"node '{node.name}' (lateral): code is {node.code}, and float32 is exact only below 2**24;"
+            " use fewer weight bits"
+        )
+    return nir.Linear(weight=lateral_matrix(node.code, shape[0]).astype(np.float32))
 
 
 def _conv2d(node: Conv2d, shape: Shape, source: Shape) -> nir.NIRNode:
@@ -126,6 +161,7 @@ _WRITERS: Mapping[type[Node], Callable[[Any, Shape, Shape], nir.NIRNode]] = {
     Input: lambda node, shape, source: nir.Input(input_type={"input": sizes(shape)}),
     Dense: _dense,
     Conv2d: _conv2d,
+    Lateral: _lateral,
     PoolSum: _pool,
     PoolOr: _pool,
     Flatten: _flatten,

@@ -10,8 +10,9 @@ import numpy as np
 
 from spikequant.errors import NirError
 from spikequant.nir_profile.fields import Fields, array_digest
-from spikequant.nir_profile.profile import EXACT
-from spikequant.program import Add, Conv2d, Dense, Flatten, Input, IntArray, Node, PoolOr, PoolSum, Readout
+from spikequant.nir_profile.layers import lateral_matrix
+from spikequant.nir_profile.profile import EXACT, MOST_LATERAL
+from spikequant.program import Add, Conv2d, Dense, Flatten, Input, IntArray, Lateral, Node, PoolOr, PoolSum, Readout
 
 
 def layer_from_nir(kind: str, name: str, node: nir.NIRNode, fields: Fields) -> Node | None:
@@ -58,6 +59,26 @@ def _conv2d(name: str, node: nir.Conv2d, fields: Fields) -> Node:
     )
 
 
+def _lateral(name: str, node: nir.Linear, fields: Fields) -> Node:
+    """Return the node after holding each weight against the one code of the metadata."""
+    weight, code = np.asarray(node.weight), fields.integer("code")
+    if weight.dtype.kind not in "fiu" or weight.ndim != 2 or not 0 < weight.shape[0] == weight.shape[1] <= MOST_LATERAL:
+        raise NirError(
+            f"node '{name}': weight is of type {weight.dtype} and shape {weight.shape}, and a lateral's is a square"
+            f" matrix of numbers, of at most {MOST_LATERAL} rows"
+        )
+    if abs(code) >= EXACT:
+        raise NirError(f"node '{name}': 'code' in the metadata is {code}; it must lie within +-(2**24 - 1)")
+    wanted = lateral_matrix(code, len(weight))
+    if not np.array_equal(weight, wanted):
+        row, column = (int(i) for i in np.argwhere(weight != wanted)[0])
+        raise NirError(
+            f"node '{name}': weight[{row}, {column}] is {weight[row, column]:g}, and the metadata's code {code} makes"
+            f" it {wanted[row, column]}; the halves of the file disagree, so write it again from the program"
+        )
+    return Lateral(name, code)
+
+
 def _codes(name: str, node: Any, fields: Fields) -> IntArray:
     """Return the integer weights after checking that they are integers, fit their bits and are those written."""
     weight = np.asarray(node.weight)
@@ -93,6 +114,7 @@ _READERS: Mapping[str, tuple[tuple[type, ...], Callable[[str, Any, Fields], Node
     "input": ((nir.Input,), _input),
     "dense": ((nir.Linear, nir.Affine), _dense),
     "conv2d": ((nir.Conv2d,), _conv2d),
+    "lateral": ((nir.Linear,), _lateral),
     "pool_or": ((nir.SumPool2d,), lambda name, node, fields: _pool(PoolOr, name, fields)),
     "pool_sum": ((nir.SumPool2d,), lambda name, node, fields: _pool(PoolSum, name, fields)),
     "flatten": ((nir.Flatten,), lambda name, node, fields: Flatten(name)),

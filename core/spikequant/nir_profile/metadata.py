@@ -11,8 +11,8 @@ from spikequant.errors import NirError
 from spikequant.nir_profile.beyond import BeyondNir
 from spikequant.nir_profile.fields import DIGEST, Fields, digest, pack
 from spikequant.nir_profile.layers import DECODE
-from spikequant.nir_profile.profile import PROFILE_VERSION
-from spikequant.program import Edge, Program
+from spikequant.nir_profile.profile import LATERAL_VERSION, PROFILE_VERSION
+from spikequant.program import Edge, Lateral, Program
 
 GRAPH = "graph"
 
@@ -31,7 +31,7 @@ def graph_metadata(program: Program, beyond: Iterable[BeyondNir], digests: Itera
     packed = pack(
         GRAPH,
         {
-            "profile": PROFILE_VERSION,
+            "profile": _version(program),
             "dt": float(program.dt),
             "timesteps": program.timesteps,
             "decode": DECODE if program.readouts else "spikes",
@@ -49,6 +49,11 @@ def node_metadata(name: str, kind: str, fields: Any) -> dict[str, Any]:
     """Return the packed metadata of one node."""
     packed = pack(f"node '{name}'", {"kind": kind, **fields})
     return packed | {DIGEST: digest(packed)}
+
+
+def _version(program: Program) -> int:
+    """Return the oldest version of the profile that holds ``program``, so that older readers read what they can."""
+    return LATERAL_VERSION if any(isinstance(node, Lateral) for node in program.nodes) else 1
 
 
 def check_version(fields: Fields) -> None:

@@ -1,7 +1,10 @@
 """Names and numbers that the writer and the reader of the NIR profile share (docs/nir-profile.md)."""
 
-PROFILE_VERSION = 1
-"""Version of the profile that this package writes, and the newest that it reads."""
+PROFILE_VERSION = 2
+"""The newest version of the profile that this package reads; it writes the oldest that holds the program."""
+
+LATERAL_VERSION = 2
+"""The first version with ``lateral``."""
 
 KEY = "spikequant"
 """Key of the profile in the metadata of the graph and of its nodes."""
@@ -14,3 +17,6 @@ OUTPUT_SUFFIX = "__output"
 
 EXACT = 1 << 24
 """Integers below this are exact in float32."""
+
+MOST_LATERAL = 8192
+"""Most neurons of a ``lateral``, whose matrix in NIR then has 2**26 weights."""
