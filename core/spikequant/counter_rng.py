@@ -112,13 +112,23 @@ def uniforms(key: RandomKey, elements: NDArray[np.int64] | Tensor) -> NDArray[np
 
 
 def _uniforms_torch(key: RandomKey, elements: Tensor) -> Tensor:
-    """The same with int64, whose products and sums wrap, and whose right shift is made logical by a mask."""
+    """The same with int64, whose products and sums wrap."""
     z = elements + (key.first + 1)
-    z = z * _signed(_GOLDEN) + _signed(key.stream)
+    z = _shifted(mixed(z * _signed(_GOLDEN) + _signed(key.stream)), 11)
+    return z.to(torch.float64) * 2.0**-53
+
+
+def mixed(z: Tensor) -> Tensor:
+    """Apply :func:`mix` to each element of an int64 tensor, which holds the bits of unsigned numbers.
+
+    Products wrap, and a mask makes the arithmetic right shift a logical one.
+
+    >>> hex(int(mixed(torch.tensor(1))) % 2**64) == hex(mix(1))
+    True
+    """
     z = (z ^ _shifted(z, 30)) * _signed(_FIRST)
     z = (z ^ _shifted(z, 27)) * _signed(_SECOND)
-    z = _shifted(z ^ _shifted(z, 31), 11)
-    return z.to(torch.float64) * 2.0**-53
+    return z ^ _shifted(z, 31)
 
 
 def _shifted(z: Tensor, by: int) -> Tensor:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from spikequant.errors import PluginError
+from spikequant.formats import Format, IntFormat, QFormat
 from spikequant.gradients import spike, straight_through
 from spikequant.lif_training import LifSteps, Rules
 from spikequant.neuron import SteppedNeuron, Variable
 from spikequant.program import Leak, Lif, Reset, Shape, SpikingNode
 from spikequant.program.nodes import LeakOrder, OverflowRule
+from spikequant.rounding import Rounding
 
 THETA_LIMIT = (1 << 23) - 1
 """Where a threshold stops in float32: no potential of a float32 layer reaches it, see ``model/weighted_layer.py``."""
@@ -68,6 +71,20 @@ class LifNeuron(SteppedNeuron):
             raise ValueError(f"neuron '{self.name}': v_th is {v_th}; it must be positive")
         self.v_th = v_th
         self.strict = strict
+
+    @classmethod
+    def format_options(cls, name: str, fmt: Format, rounding: Rounding) -> dict[str, Any]:
+        """Return the width of the stored potential that a format has.
+
+        The potential counts in units of its layer's sums, which the weights' format decides: U lies on the
+        lattice of w, and ``Qi.f`` gives only the width here. So w and U form one axis of an exploration: give
+        both the same f.
+        """
+        if isinstance(fmt, IntFormat) or (isinstance(fmt, QFormat) and fmt.signed):
+            return {"bits": fmt.width}
+        raise PluginError(
+            f"neuron '{cls.name}' cannot give '{name}' the format {fmt}; it takes INTn, or a signed format like Q1.6"
+        )
 
     def float_step(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """Advance one timestep in real numbers: same rules, no rounding, no overflow."""

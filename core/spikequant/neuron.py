@@ -5,13 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from spikequant.errors import PluginError
+from spikequant.formats import Format, IntFormat
 from spikequant.nir_profile import NodeMapping
 from spikequant.program import Shape, SpikingNode
+from spikequant.quantizer import Quantizer
+from spikequant.rounding import Rounding
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,27 @@ class Neuron(nn.Module, ABC):
     def node_mappings(cls) -> Mapping[str, NodeMapping]:
         """Return how node kinds of this neuron's own are written to NIR; empty when it lowers to ``lif``."""
         return {}
+
+    @classmethod
+    def format_options(cls, name: str, fmt: Format, rounding: Rounding) -> dict[str, Any]:
+        """Return the options of the constructor that give a quantity a format.
+
+        Args:
+            name: Of the quantity.
+            fmt: Its format; by default ``INTn``, the width of the stored potential.
+            rounding: How values are rounded to it; by default without effect, the neuron rounds by its own rules.
+
+        Raises:
+            PluginError: This neuron does not have the format.
+        """
+        if isinstance(fmt, IntFormat):
+            return {"bits": fmt.bits}
+        raise PluginError(f"neuron '{cls.name}' cannot give '{name}' the format {fmt}; it takes INT2, INT3 and so on")
+
+    @classmethod
+    def options_beside(cls, quantizer: Quantizer) -> Mapping[str, Any]:
+        """Return options that follow the weights' quantizer, unless a recipe sets them: its ``bits`` by default."""
+        return {"bits": quantizer.bits}
 
 
 class SteppedNeuron(Neuron):

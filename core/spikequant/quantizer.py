@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from spikequant.errors import ContractError
+from spikequant.errors import ContractError, PluginError, UsageError
+from spikequant.formats import FloatFormat, Format, IntFormat, QFormat
 from spikequant.gradients import straight_through_codes
+from spikequant.rounding import Overflow, Rounding
 
 
 class Quantizer(ABC):
@@ -19,16 +21,28 @@ class Quantizer(ABC):
     gradient for training, and the starting clip come from it. Whatever else it needs are keyword
     arguments of its constructor with defaults: the recipe's ``[quantizer]`` table sets them.
 
+    Equal values must always have equal codes: training, evaluation, export and a resumed run then agree. A
+    stochastic quantizer keys its random numbers by the values, see :func:`spikequant.content_draw.content_key`.
+
     Attributes:
-        bits: Width of one code; codes lie in ``code_range``.
+        bits: Width of one code in two's complement; codes lie in ``code_range``.
+        bits_allowed: Fewest and most bits.
+        rounding: The rule it rounds by.
+        overflow: What becomes of values beyond the range.
+        seed: Of stochastic rounding.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str] = ""
+    bits_allowed: ClassVar[tuple[int, int]] = (2, 16)
+    rounding: Rounding = Rounding.RN
+    overflow: Overflow = Overflow.SATURATE
+    seed: int = 0
 
     def __init__(self, bits: int = 8) -> None:
-        if not isinstance(bits, int) or not 2 <= bits <= 16:
-            raise ValueError(f"quantizer '{self.name}': bits is {bits!r}; it must be between 2 and 16")
+        least, most = self.bits_allowed
+        if not isinstance(bits, int) or not least <= bits <= most:
+            raise ValueError(f"quantizer '{self.name}': bits is {bits!r}; it must be between {least} and {most}")
         self.bits = bits
 
     @abstractmethod
@@ -37,17 +51,48 @@ class Quantizer(ABC):
 
         Args:
             x: Real values, any shape.
-            scale: Real size of one code, positive; a scalar, or a shape that broadcasts with ``x``.
+            scale: Real size of one code, positive; a scalar, or a shape that broadcasts with ``x``. Always
+                ``fixed_scale`` if that is not None.
         """
+
+    @classmethod
+    def format_options(cls, name: str, fmt: Format, rounding: Rounding) -> dict[str, Any]:
+        """Return the options of the constructor that give a quantity a format.
+
+        Args:
+            name: Of the quantity, for the error.
+            fmt: Its format.
+            rounding: How values are rounded to it.
+
+        Raises:
+            PluginError: This quantizer does not have the format, or not that rounding.
+        """
+        if isinstance(fmt, IntFormat) and rounding is Rounding.RN:
+            return {"bits": fmt.bits}
+        raise PluginError(
+            f"quantizer '{cls.name}' cannot give '{name}' the format {fmt} with {rounding};"
+            " it takes INT2, INT3 and so on, with RN"
+        )
+
+    @property
+    def fmt(self) -> Format:
+        """The format of the values. ``FP32`` stands for none: a layer then stays in floats and cannot be lowered."""
+        return IntFormat(self.bits)
+
+    @property
+    def fixed_scale(self) -> float | None:
+        """Real size of one code if the format decides it (``2**-f`` of a ``Qi.f``); None: a layer learns its clip."""
+        return self.fmt.step if isinstance(self.fmt, QFormat) else None
 
     @property
     def code_range(self) -> tuple[int, int]:
-        """Smallest and largest code, both included: ``[-s, s]`` with ``s = 2**(bits-1) - 1``.
+        """Smallest and largest code, both included: by default those of :attr:`fmt`.
 
-        A subclass may narrow it, symmetrically: lowering negates codes, and stores ``bits`` of each.
+        A subclass may narrow it. It holds 0, and need not be symmetric.
         """
-        top = (1 << (self.bits - 1)) - 1
-        return -top, top
+        if isinstance(self.fmt, FloatFormat):
+            raise UsageError(f"quantizer '{self.name}': FP32 has no codes; choose a format like Q1.6")
+        return self.fmt.code_range
 
     def dequantize(self, codes: Tensor, scale: Tensor) -> Tensor:
         """Return the real values that ``codes`` stand for."""
@@ -61,6 +106,12 @@ class Quantizer(ABC):
         """Factor on the gradient of a learnable clip shared by ``count`` values."""
         return 1.0 / math.sqrt(count * self.checked_range()[1])
 
+    def overflows(self, x: Tensor, scale: Tensor) -> int:
+        """Return how many of ``x`` lie beyond the smallest or the largest code, where no gradient passes."""
+        low, high = self.checked_range()
+        ratio = x.detach() / scale.detach()
+        return int(((ratio < low) | (ratio > high)).sum())
+
     def codes_with_gradient(self, x: Tensor, scale: Tensor) -> Tensor:
         """Return the codes as floats, differentiable by the straight-through estimator.
 
@@ -70,19 +121,21 @@ class Quantizer(ABC):
         return straight_through_codes(x, scale, self.checked_codes(x.detach(), scale.detach()), self.code_range)
 
     def checked_range(self) -> tuple[int, int]:
-        """Return ``code_range``, checked to be symmetric and within ``bits``.
+        """Return ``code_range``, checked to hold 0 and more, and to fit ``bits``.
 
         Raises:
-            ContractError: It is not.
+            ContractError: It does not.
         """
         low, high = self.code_range
-        top, where = (1 << (self.bits - 1)) - 1, f"quantizer '{self.name}': code_range is {low}..{high}"
+        top, where = 1 << (self.bits - 1), f"quantizer '{self.name}': code_range is {low}..{high}"
         if not isinstance(low, int) or not isinstance(high, int):
             raise ContractError(f"{where}; codes are integers, so return two int")
-        if low != -high:
-            raise ContractError(f"{where}; it must be symmetric, since lowering negates codes: return -s..s")
-        if not 1 <= high <= top:
-            raise ContractError(f"{where}; {self.bits} bits hold {-top}..{top}, and it needs a code of 1 at least")
+        if not low <= 0 <= high or low == high:
+            raise ContractError(f"{where}; it must hold 0, the code of no weight, and one code more at least")
+        if low < -top or high >= top:
+            raise ContractError(f"{where}; {self.bits} bits hold {-top}..{top - 1}, so narrow it")
+        if self.fixed_scale is None and high < 1:
+            raise ContractError(f"{where}; a learnable clip is the size of the largest code, so it must be 1 at least")
         return low, high
 
     def checked_codes(self, x: Tensor, scale: Tensor) -> Tensor:

@@ -60,8 +60,8 @@ class Overwriting(Nearest):
         return super().quantize(x.div_(scale), torch.ones_like(scale))
 
 
-class Asymmetric(Nearest):
-    code_range = (-8, 7)
+class WithoutZero(Nearest):
+    code_range = (1, 7)
 
 
 class TooWide(Nearest):
@@ -107,7 +107,7 @@ class ZeroClip(Nearest):
         (OneScale, {"scale_broadcasts"}),
         (Noisy, {"deterministic"}),
         (Overwriting, {"inputs_unchanged"}),
-        (Asymmetric, {"range"}),
+        (WithoutZero, {"range"}),
         (TooWide, {"range"}),
         (Offset, {"dequantize"}),
         (OffByFloat, {"training_codes"}),

@@ -217,9 +217,11 @@ def test_a_quantizer_that_breaks_its_contract_is_named(monkeypatch, fault, error
 @pytest.mark.parametrize(
     ("code_range", "message"),
     [
-        ((-8, 7), "it must be symmetric, since lowering negates codes: return -s..s"),
-        ((-100, 100), "4 bits hold -7..7, and it needs a code of 1 at least"),
-        ((0, 0), "4 bits hold -7..7, and it needs a code of 1 at least"),
+        ((-100, 7), "4 bits hold -8..7, so narrow it"),
+        ((-7, 8), "4 bits hold -8..7, so narrow it"),
+        ((0, 0), "it must hold 0, the code of no weight, and one code more at least"),
+        ((1, 7), "it must hold 0, the code of no weight, and one code more at least"),
+        ((-1, 0), "a learnable clip is the size of the largest code, so it must be 1 at least"),
         ((-7.0, 7.0), "codes are integers, so return two int"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Weights, their shared learnable clip and BatchNorm, in floats and folded exactly into integers."""
+"""Weights, the size of their codes and BatchNorm, in floats and folded exactly into integers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikequant.errors import UsageError
+from spikequant.formats import FP32
 from spikequant.gradients import rounded, scale_gradient
 from spikequant.quantizer import Quantizer
 
@@ -19,6 +20,9 @@ EXACT_FLOAT32 = float(1 << 21)
 BIAS_LIMIT = float(1 << 22)
 """Sums below 2**21, biases below 2**22 and potentials below 2**20 add up to less than 2**23: exact in float32,
 and below the largest float32 threshold. Wider sums or potentials take float64."""
+WIDE_BIAS_LIMIT = float(1 << 46)
+"""Where biases stop in float64 layers whose scale is fixed: their unit can be far smaller than their bias."""
+BELOW_ONE = 1.0 - 2.0**-22
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,26 @@ class Folded:
         codes: Whole numbers shaped like the weight, the sign of BatchNorm's gain taken in.
         bias: Whole numbers per output channel, in units of ``lsb``.
         lsb: Real size of one unit of the output, per output channel.
+        overflows: How many weights lie beyond the largest or the smallest code.
     """
 
     codes: Tensor
     bias: Tensor
     lsb: Tensor
+    overflows: int
 
 
 class WeightedLayer(nn.Module):
     r"""A dense or convolutional layer that computes in floats or in whole numbers.
 
-    BatchNorm folds without a multiplier: with ``gain = gamma / sigma``, codes keep their value up to the
-    sign of the gain, one unit of the output is ``lsb_c = lsb * |gain_c|``, and
-    ``bias_c = round((beta_c - mean_c * gain_c) / lsb_c)``. The gain counts as 1e-4 at least, and as more where
-    the bias would leave 22 bits: a channel that hardly looks at its input keeps its constant.
+    BatchNorm folds without a multiplier: with ``gain = gamma / sigma``, weights take the sign of gamma before
+    they are quantized (so that no code is ever negated, and the codes need not be symmetric), one unit of the
+    output is ``lsb_c = lsb * |gain_c|``, and ``bias_c = round((beta_c - mean_c * gain_c) / lsb_c)``. The gain
+    counts as 1e-4 at least, and as more where the bias would leave 22 bits: a channel that hardly looks at its
+    input keeps its constant.
+
+    The size of one code is learned as a clip, the real value of the largest code, unless the quantizer's format
+    fixes it.
 
     Args:
         weight_shape: ``(out, in)`` or ``(out, in, kernel, kernel)``.
@@ -82,9 +92,17 @@ class WeightedLayer(nn.Module):
             self.register_buffer("var", torch.ones(out))
 
     def quantize_with(self, quantizer: Quantizer, *, keep_clip: bool = False) -> None:
-        """Compute in whole numbers from now on; the clip starts where the quantizer says."""
+        """Compute in whole numbers from now on; a learnable clip starts where the quantizer says.
+
+        A quantizer to ``FP32`` leaves the layer in floats.
+        """
+        if quantizer.fmt == FP32:
+            self.quantizer = None
+            return
         self.quantizer = quantizer
-        if not keep_clip:
+        learnable = quantizer.fixed_scale is None
+        self.log_clip.requires_grad_(learnable)
+        if learnable and not keep_clip:
             with torch.no_grad():
                 self.log_clip.fill_(math.log(quantizer.initial_clip(self.weight)))
 
@@ -107,19 +125,38 @@ class WeightedLayer(nn.Module):
         """Return the integers at inference: codes, bias, lsb from the running statistics."""
         if self.quantizer is None:
             raise RuntimeError("the layer computes in floats; call quantize_with() first")
-        codes, lsb = self._codes(self.quantizer)
+        weight, scale = self._signed_weight(), self._scale(self.quantizer)
+        codes = self.quantizer.codes_with_gradient(weight, scale)
         dtype = self._dtype(codes)
-        sign, bias, lsb = self._fold(lsb, *self._running())
+        limit = self._bias_limit(dtype)
+        bias, lsb = self._fold(scale * self.x_scale, *self._running(), limit)
         most = float(bias.abs().max())
-        if most >= BIAS_LIMIT:
-            raise UsageError(f"a bias reaches {most:.0f} codes; it must stay below {BIAS_LIMIT:.0f}, so use fewer bits")
-        lsb = lsb.to(dtype)
-        return Folded(codes * sign.reshape((-1,) + (1,) * (codes.dim() - 1)), bias, lsb)
+        if most >= limit:
+            raise UsageError(f"a bias reaches {most:.0f} codes; it must stay below {limit:.0f}, so use fewer bits")
+        return Folded(codes, bias, lsb.to(dtype), self.quantizer.overflows(weight, scale))
 
     def _codes(self, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
+        scale = self._scale(quantizer)
+        return quantizer.codes_with_gradient(self._signed_weight(), scale), scale * self.x_scale
+
+    def _scale(self, quantizer: Quantizer) -> Tensor:
+        """Return the real size of one code."""
+        if quantizer.fixed_scale is not None:
+            return self.weight.new_tensor(quantizer.fixed_scale)
         factor = quantizer.clip_gradient_scale(self.weight.numel())
-        scale = torch.exp(scale_gradient(self.log_clip, factor)) / quantizer.code_range[1]
-        return quantizer.codes_with_gradient(self.weight, scale), scale * self.x_scale
+        return torch.exp(scale_gradient(self.log_clip, factor)) / quantizer.code_range[1]
+
+    def _signed_weight(self) -> Tensor:
+        """Return the weight with the sign of its channel's gamma."""
+        if self.gamma is None:
+            return self.weight
+        return self.weight * self._sign().reshape((-1,) + (1,) * (self.weight.dim() - 1))
+
+    def _sign(self) -> Tensor:
+        """Return -1 for each channel with a negative gamma, else 1."""
+        if self.gamma is None:
+            return self.weight.new_ones(self.weight.shape[0])
+        return torch.where(self.gamma.detach() < 0, -1.0, 1.0)
 
     def _whole(self, x: Tensor, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
         codes, lsb = self._codes(quantizer)
@@ -128,36 +165,35 @@ class WeightedLayer(nn.Module):
         mean, var = self._running()
         if self.batch_norm and self.training:
             var_acc, mean_acc = torch.var_mean(acc, dim=self._others(acc), correction=0)
-            mean, var = mean_acc * lsb, var_acc * lsb.square()
+            mean, var = mean_acc * self._sign() * lsb, var_acc * lsb.square()
             self._track(mean, var)
-        sign, bias, lsb = self._fold(lsb, mean, var)
-        view = (1, -1) + (1,) * (acc.dim() - 2)
-        if self.gamma is not None:
-            acc = acc * sign.reshape(view)
-        return acc + bias.reshape(view), lsb.to(dtype)
+        bias, lsb = self._fold(lsb, mean, var, self._bias_limit(dtype))
+        return acc + bias.reshape((1, -1) + (1,) * (acc.dim() - 2)), lsb.to(dtype)
 
     def _dtype(self, codes: Tensor) -> torch.dtype:
         """Return float32 while the worst-case sum stays below 2**21, else float64, here and in the neuron."""
         bound = float(codes.detach().abs().flatten(1).sum(1).max()) * self.peak
         return codes.dtype if bound < EXACT_FLOAT32 else torch.float64
 
-    def _fold(self, lsb: Tensor, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return sign per channel, integer bias and lsb per channel."""
-        channels = self.weight.shape[0]
+    def _bias_limit(self, dtype: torch.dtype) -> float:
+        fixed = self.quantizer is not None and self.quantizer.fixed_scale is not None
+        return WIDE_BIAS_LIMIT if fixed and dtype == torch.float64 else BIAS_LIMIT
+
+    def _fold(self, lsb: Tensor, mean: Tensor, var: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+        """Return integer bias and lsb per channel; ``mean`` is that of the weights before they took gamma's sign."""
         if self.gamma is None or self.beta is None:
-            each = lsb.expand(channels)
-            bias = torch.zeros_like(each) if self.beta is None else self._bias(self.beta / each)
-            return torch.ones_like(each), bias, each
+            each = lsb.expand(self.weight.shape[0])
+            bias = torch.zeros_like(each) if self.beta is None else self._bias(self.beta / each, limit)
+            return bias, each
         gain = self.gamma * torch.rsqrt(var + EPSILON)
-        sign = torch.where(gain < 0, -1.0, 1.0)
         offset = self.beta - mean * gain
-        least = offset.detach().abs() / (BIAS_LIMIT - 1)
+        least = offset.detach().abs() / (limit * BELOW_ONE)
         each = torch.maximum(lsb * gain.abs().clamp_min(LEAST_GAIN), least)
-        return sign, self._bias(offset / each), each
+        return self._bias(offset / each, limit), each
 
     @staticmethod
-    def _bias(ratio: Tensor) -> Tensor:
-        return rounded(ratio.clamp(-BIAS_LIMIT, BIAS_LIMIT))
+    def _bias(ratio: Tensor, limit: float) -> Tensor:
+        return rounded(ratio.clamp(-limit, limit))
 
     def _real(self, x: Tensor) -> tuple[Tensor, Tensor]:
         y = self.linear(x * self.x_scale, self.weight)

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from spikequant.errors import ContractError, PluginError, UsageError
+from spikequant.formats import parse_format
 from spikequant.quantizer import Quantizer
+from spikequant.rounding import Overflow, Rounding
 from spikequant.testing.kit import Contract
 
 SHAPES = ((), (7,), (5, 3), (4, 3, 3, 3), (0, 3))
 SCALES = (1.0, 0.037, 2.0**-20, 900.0)
 DTYPES = (torch.float32, torch.float64)
+FORMATS = tuple(parse_format(text) for text in ("INT2", "INT8", "Q1.6", "Q0.0", "UQ0.8", "FP32"))
 Case = tuple[str, Tensor, Tensor]
 
 
@@ -28,17 +32,53 @@ def check_described(quantizer: Quantizer) -> None:
 
 
 def check_range(quantizer: Quantizer) -> None:
-    """``code_range`` is symmetric, so that BatchNorm's sign can be taken into the codes, and fits the bits."""
-    low, high = quantizer.code_range
-    top = (1 << (quantizer.bits - 1)) - 1
-    where = f"quantizer '{quantizer.name}': code_range is {low}..{high}"
-    assert low == -high, f"{where}; it must be symmetric"
-    assert 1 <= high <= top, f"{where}; {quantizer.bits} bits hold codes up to {top}, and one of 1 is needed"
+    """``code_range`` holds 0 and fits the bits."""
+    try:
+        quantizer.checked_range()
+    except ContractError as error:
+        raise AssertionError(str(error)) from error
+
+
+def check_fixed_scale(quantizer: Quantizer) -> None:
+    """A scale that the quantizer fixes is positive and finite."""
+    size: object = quantizer.fixed_scale
+    usable = size is None or (isinstance(size, float) and math.isfinite(size) and size > 0)
+    assert usable, f"quantizer '{quantizer.name}': fixed_scale is {size!r}; it must be a positive number, or None"
+
+
+def check_rounding(quantizer: Quantizer) -> None:
+    """``rounding`` and ``overflow`` are rules that programs know."""
+    rounding: object = quantizer.rounding
+    overflow: object = quantizer.overflow
+    known = isinstance(rounding, Rounding) and isinstance(overflow, Overflow)
+    assert known, (
+        f"quantizer '{quantizer.name}': rounding is {rounding!r} and overflow {overflow!r};"
+        " they must be a Rounding and an Overflow"
+    )
+
+
+def check_format_options(quantizer: Quantizer) -> None:
+    """A format gives options that the constructor takes, and a quantizer of that format; or it is refused."""
+    cls = type(quantizer)
+    for fmt in FORMATS:
+        for rounding in Rounding:
+            where = f"quantizer '{quantizer.name}': format_options() of {fmt} with {rounding}"
+            try:
+                options = cls.format_options("w", fmt, rounding)
+            except PluginError:
+                continue
+            except UsageError as error:
+                raise AssertionError(f"{where} raised {type(error).__name__}; raise PluginError to refuse") from error
+            try:
+                made = cls(**options)
+            except (TypeError, ValueError) as error:
+                raise AssertionError(f"{where} are {options}, and the constructor refuses: {error}") from error
+            assert made.fmt == fmt, f"{where} are {options}, and make a quantizer to {made.fmt}"
 
 
 def check_codes(quantizer: Quantizer) -> None:
     """Codes are int32 (or another integer type), shaped like the values, within ``code_range``."""
-    for label, x, scale in cases():
+    for label, x, scale in cases(quantizer):
         try:
             quantizer.checked_codes(x, scale)
         except (TypeError, ValueError) as error:
@@ -47,25 +87,32 @@ def check_codes(quantizer: Quantizer) -> None:
 
 def check_zero(quantizer: Quantizer) -> None:
     """Zero has code zero: no weight, no spike and no padding stays nothing."""
-    for size in SCALES:
+    for size in scales(quantizer):
         codes = quantizer.quantize(torch.zeros(3), torch.tensor(size))
         zeros = torch.equal(codes, torch.zeros_like(codes))
         assert zeros, f"quantizer '{quantizer.name}': 0.0 at scale {size} has code {codes.tolist()}; it must be 0"
 
 
 def check_uses_codes(quantizer: Quantizer) -> None:
-    """Values across the range have codes of both signs."""
-    top = float(quantizer.code_range[1])
-    codes = quantizer.quantize(torch.linspace(-top, top, 101), torch.tensor(1.0))
-    seen = f"quantizer '{quantizer.name}': values from {-top} to {top} at scale 1 have codes"
-    span = f"{int(codes.min())}..{int(codes.max())}"
-    assert int(codes.min()) < 0 < int(codes.max()), f"{seen} {span}; both signs must occur"
+    """Values across the range have codes of every sign that the range has."""
+    low, high = quantizer.code_range
+    size = scales(quantizer)[0]
+    codes = quantizer.quantize(torch.linspace(low, high, 101) * size, torch.tensor(size))
+    least, most = int(codes.min()), int(codes.max())
+    used = (least < 0 or low == 0) and (most > 0 or high == 0)
+    assert used, (
+        f"quantizer '{quantizer.name}': values from {low * size:g} to {high * size:g} at scale {size:g} have codes"
+        f" {least}..{most}; codes of every sign in its range {low}..{high} must occur"
+    )
 
 
 def check_scale_broadcasts(quantizer: Quantizer) -> None:
-    """One scale per channel gives what each channel gives with its own scale."""
+    """One scale per channel gives what each channel gives with its own scale (none is its own if it is fixed)."""
+    if quantizer.rounding is Rounding.SR:
+        return  # an element's random number is keyed by its place in the whole tensor
     x = _values((4, 3, 3), torch.float32, 0.5)
-    scale = torch.tensor([0.1, 0.25, 0.5, 3.0])
+    fixed = quantizer.fixed_scale
+    scale = torch.tensor([0.1, 0.25, 0.5, 3.0] if fixed is None else [fixed] * 4)
     whole = quantizer.quantize(x, scale.reshape(4, 1, 1))
     for channel in range(4):
         alone = quantizer.quantize(x[channel], scale[channel])
@@ -78,7 +125,7 @@ def check_scale_broadcasts(quantizer: Quantizer) -> None:
 
 def check_deterministic(quantizer: Quantizer) -> None:
     """The same values have the same codes, whatever the state of torch's random generator."""
-    for label, x, scale in cases():
+    for label, x, scale in cases(quantizer):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(1)
             first = quantizer.quantize(x, scale)
@@ -90,7 +137,7 @@ def check_deterministic(quantizer: Quantizer) -> None:
 
 def check_inputs_unchanged(quantizer: Quantizer) -> None:
     """Neither values nor scale are written to."""
-    for label, x, scale in cases():
+    for label, x, scale in cases(quantizer):
         kept = x.clone(), scale.clone()
         quantizer.quantize(x, scale)
         same = torch.equal(x, kept[0]) and torch.equal(scale, kept[1])
@@ -110,7 +157,7 @@ def check_dequantize(quantizer: Quantizer) -> None:
 
 def check_training_codes(quantizer: Quantizer) -> None:
     """What training computes with is exactly ``quantize``, as floats."""
-    for label, x, scale in cases():
+    for label, x, scale in cases(quantizer):
         codes = quantizer.quantize(x, scale)
         trained = quantizer.codes_with_gradient(x.clone().requires_grad_(), scale.clone().requires_grad_())
         where = f"quantizer '{quantizer.name}': codes_with_gradient()"
@@ -123,11 +170,12 @@ def check_gradient(quantizer: Quantizer) -> None:
     """The gradient is that of ``x / scale`` within the range, and zero outside."""
     low, high = quantizer.code_range
     ratio = torch.tensor([low * 2.0, low - 0.7, low * 0.6, -0.4, 0.0, 0.3, high * 0.8, high + 0.7, high * 2.0])
-    x = (ratio.double() * 0.125).requires_grad_()
-    scale = torch.full_like(x, 0.125).requires_grad_()
+    size = quantizer.fixed_scale or 0.125
+    x = (ratio.double() * size).requires_grad_()
+    scale = torch.full_like(x, size).requires_grad_()
     quantizer.codes_with_gradient(x, scale).sum().backward()  # type: ignore[no-untyped-call]
     inside = (ratio >= low) & (ratio <= high)
-    wanted = {"x": inside.double() / 0.125, "scale": inside.double() * -ratio.double() / 0.125}
+    wanted = {"x": inside.double() / size, "scale": inside.double() * -ratio.double() / size}
     for what, given in (("x", x), ("scale", scale)):
         where = f"quantizer '{quantizer.name}': the gradient to {what}"
         assert given.grad is not None, f"{where} is missing; do not detach it"
@@ -137,7 +185,9 @@ def check_gradient(quantizer: Quantizer) -> None:
 
 
 def check_initial_clip(quantizer: Quantizer) -> None:
-    """Training starts from a positive clip, whatever the weights."""
+    """Training starts from a positive clip, whatever the weights, unless the scale is fixed."""
+    if quantizer.fixed_scale is not None:
+        return
     for label, weights in (("random weights", _values((5, 4), torch.float32, 0.1)), ("zero weights", torch.zeros(4))):
         for what, value in (
             ("initial_clip()", quantizer.initial_clip(weights)),
@@ -147,11 +197,16 @@ def check_initial_clip(quantizer: Quantizer) -> None:
             assert usable, f"quantizer '{quantizer.name}': {what} of {label} is {value}; it must be positive and finite"
 
 
-def cases() -> Iterator[Case]:
+def scales(quantizer: Quantizer) -> tuple[float, ...]:
+    """Return the sizes of one code to try: the only one, if the quantizer fixes it."""
+    return SCALES if quantizer.fixed_scale is None else (quantizer.fixed_scale,)
+
+
+def cases(quantizer: Quantizer) -> Iterator[Case]:
     """Values of several shapes, types and sizes: random, on codes, halfway between codes, far outside."""
     for shape in SHAPES:
         for dtype in DTYPES:
-            for size in SCALES:
+            for size in scales(quantizer):
                 kind = str(dtype).removeprefix("torch.")
                 label = f"{kind} values of shape {shape} at scale {size:g}"
                 yield label, _values(shape, dtype, size), torch.tensor(size, dtype=dtype)
@@ -170,6 +225,9 @@ quantizer_checks: Contract[Quantizer] = Contract(
     (
         check_described,
         check_range,
+        check_fixed_scale,
+        check_rounding,
+        check_format_options,
         check_codes,
         check_zero,
         check_uses_codes,
