@@ -7,8 +7,9 @@ import pytest
 
 from spikequant.backend import Executable
 from spikequant.oracle import run_oracle
-from spikequant.program import Lif, Program
+from spikequant.program import Lif, Program, SpikingNode
 from spikequant.testing import Contract, backend_checks
+from spikequant.testing.strangers import Riser
 from spikequant.trace import Trace
 from spikequant_reference.backend import ReferenceBackend, ReferenceExecutable
 
@@ -157,6 +158,36 @@ def test_a_backend_that_takes_every_neuron_for_a_lif_is_caught():
         return run_oracle(replace(executable.program, nodes=nodes), inputs)
 
     assert "unknown_neurons" in backend_checks.failures(broken(step_as_lif))
+
+
+def loses_variables(executable, inputs, record):
+    trace = honest(executable, inputs, record)
+    return replace(trace, potentials={k: v for k, v in trace.potentials.items() if "." not in k})
+
+
+def never_tells_the_time(executable, inputs, record):
+    """Every timestep is taken for the first."""
+    nodes = [timeless(node) if isinstance(node, Riser) else node for node in executable.program.nodes]
+    return run_oracle(replace(executable.program, nodes=tuple(nodes)), inputs)
+
+
+def timeless(node):
+    advance = {"advance": lambda self, x, state, t: Riser.advance(self, x, state, 0)}
+    return type("Timeless", (Riser,), advance)(node.name, u_bits=node.u_bits)
+
+
+def starts_at_zero(executable, inputs, record):
+    nodes = [from_zero(node) if isinstance(node, Riser) else node for node in executable.program.nodes]
+    return run_oracle(replace(executable.program, nodes=tuple(nodes)), inputs)
+
+
+def from_zero(node):
+    return type("FromZero", (Riser,), {"initial": SpikingNode.initial})(node.name, u_bits=node.u_bits)
+
+
+@pytest.mark.parametrize("run", [loses_variables, never_tells_the_time, starts_at_zero])
+def test_a_backend_that_half_knows_neurons_with_several_variables_is_caught(run):
+    assert "unknown_neurons" in backend_checks.failures(broken(run))
 
 
 def test_a_backend_without_a_summary_is_caught():
