@@ -79,11 +79,13 @@ class Model(nn.Module, ABC):
     Attributes:
         coding: What it is fed.
         timesteps: Number of steps T of one inference.
+        dt: Real duration of one timestep in seconds.
         precision: ``float`` until :meth:`quantize` was called.
     """
 
     coding: InputCoding
     timesteps: int
+    dt: float = 1e-4
     precision: Precision = "float"
 
     @property

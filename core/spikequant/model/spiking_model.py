@@ -26,8 +26,6 @@ from spikequant.program import Program
 from spikequant.quantity import Quantity
 from spikequant.quantizer import Quantizer
 
-DT = 1e-4
-"""Real duration of one timestep in seconds, unless somebody says otherwise."""
 HISTOGRAM_VALUES = 100_000
 
 
@@ -128,9 +126,9 @@ class SpikingModel(Model):
 
     @torch.no_grad()
     def lower(self, *, dt: float | None = None, provenance: Mapping[str, Any] | None = None) -> Program:
-        """Return the integer program, with :data:`DT` as its timestep by default."""
+        """Return the integer program: input, the stages, and a readout."""
         self.require_integers("lower()")
-        return lower_stages(self.stages, self.coding, self.timesteps, dt=dt or DT, provenance=provenance)
+        return lower_stages(self.stages, self.coding, self.timesteps, dt=dt or self.dt, provenance=provenance)
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> NDArray[np.int64]:

@@ -43,7 +43,8 @@ def build_model(recipe: Recipe, found: Registry | None = None) -> Model:
     dataset = make_dataset(recipe.data.name, found)
     network = cast("Network", found.make("network", recipe.network.name, recipe.network.options))
     coding = InputCoding(dataset.shape, dataset.bits, dataset.peak)
-    options = {"bits": quantizer_factory(recipe, found)().bits, **recipe.neuron.options}
+    kind = cast("type[Neuron]", found.get("neuron", recipe.neuron.name))
+    options = {**kind.options_beside(quantizer_factory(recipe, found)()), **recipe.neuron.options}
 
     def neuron() -> Neuron:
         return cast("Neuron", found.make("neuron", recipe.neuron.name, options))

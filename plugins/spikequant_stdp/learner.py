@@ -1,0 +1,125 @@
+"""Spike-timing-dependent plasticity as a plugin: one image after the other, no labels until the epoch's end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from spikequant import Learner, LearnerState, Model, Progress, Split
+from spikequant.errors import UsageError
+from spikequant_stdp.engine.parameters import Rule, State, WeightMode
+from spikequant_stdp.engine.quantize import quantized_theta, quantized_weights
+from spikequant_stdp.model import UsnnModel
+
+
+class NoState:
+    """All that an epoch leaves is in the model."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+    def load_state_dict(self, state_dict: Any, /) -> None:
+        """Take back nothing."""
+
+
+class Stdp(Learner):
+    """Pair-wise STDP, or its weight-dependent form; then each neuron is found the classes it speaks for.
+
+    Source: Q-SpiNN, Eq. 1; Diehl and Cook 2015.
+
+    Args:
+        rule: ``pairwise``, or ``weight-dependent`` (Eq. 1).
+        mu: Exponent of the weight dependence.
+        eta_pre: Learning rate at a spike of an input.
+        eta_post: Learning rate at a spike of a neuron.
+        tau_trace_ms: Time constant of the spike traces.
+        label_samples: Training images on which neurons are found their classes after an epoch.
+        weight_mode: In low precision, keep float weights and round them at each use (``master``), or keep
+            rounded weights (``stored``).
+    """
+
+    name: ClassVar[str] = "stdp"
+    summary: ClassVar[str] = "spike-timing-dependent plasticity, unsupervised, for network diehl-cook (Q-SpiNN Eq. 1)"
+
+    def __init__(
+        self,
+        *,
+        rule: Rule = "pairwise",
+        mu: float = 1.0,
+        eta_pre: float = 1e-4,
+        eta_post: float = 1e-2,
+        tau_trace_ms: float = 20.0,
+        label_samples: int = 10_000,
+        weight_mode: WeightMode = "master",
+    ) -> None:
+        if label_samples < 1:
+            raise ValueError(f"learner 'stdp': label_samples is {label_samples}; it must be at least 1")
+        self.rule, self.mu, self.eta_pre, self.eta_post = rule, mu, eta_pre, eta_post
+        self.tau_trace_ms, self.label_samples, self.weight_mode = tau_trace_ms, label_samples, weight_mode
+
+    def start(self, model: Model, *, epochs: int, seed: int) -> NoState:
+        """Round the state where it is kept rounded."""
+        network = _network(model)
+        network.formats = replace(network.formats, weight_mode=self.weight_mode)
+        network.state = self._rounded(network)
+        return NoState()
+
+    def epoch(
+        self,
+        model: Model,
+        data: Split,
+        state: LearnerState,
+        number: int,
+        *,
+        epochs: int,
+        seed: int,
+        progress: Progress = lambda done, total: None,
+    ) -> Mapping[str, float]:
+        """Show every image once, in an order keyed by seed and epoch."""
+        network = _network(model)
+        parameters = replace(
+            network.constants,
+            rule=self.rule,
+            mu=self.mu,
+            eta_pre=self.eta_pre,
+            eta_post=self.eta_post,
+            tau_trace_ms=self.tau_trace_ms,
+        )
+        order = np.random.default_rng([seed, number]).permutation(len(data))
+        trained = network.state
+        seen = network.engine.train(
+            parameters,
+            network.formats,
+            trained,
+            network.pixels(data.x[order]),
+            draw=number + 1,
+            progress=progress,
+        )
+        network.state = trained
+        labelled = order[: self.label_samples]
+        network.learned(data.y[labelled], data.x[labelled])
+        spikes = seen.counts.sum(axis=1, dtype=np.float64)
+        lost = {"vanished": seen.vanished / seen.updates} if seen.updates else {}
+        return {"spikes": float(spikes.mean()), "silent": float(np.mean(spikes == 0)), **lost}
+
+    @staticmethod
+    def _rounded(network: UsnnModel) -> State:
+        formats, state = network.formats, network.state
+        if formats.Vth is not None:
+            state.theta = quantized_theta(network.constants, formats, state.theta)
+        if formats.w is not None and formats.weight_mode == "stored":
+            state.w = quantized_weights(formats, state.w)
+        return state
+
+
+def _network(model: Model) -> UsnnModel:
+    if not isinstance(model, UsnnModel):
+        raise UsageError(
+            f"learner 'stdp' trains network diehl-cook only, and was given a {type(model).__name__};"
+            " set network.name to 'diehl-cook', or choose another learner"
+        )
+    return model
