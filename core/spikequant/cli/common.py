@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from spikequant.dataset import Split
 from spikequant.errors import UsageError
 from spikequant.nir_profile import read_program
 from spikequant.program import Program
+from spikequant.program_inputs import program_inputs
 from spikequant.registry import node_kinds, registry
 from spikequant.runs.build import make_dataset
 from spikequant.trace import Trace
@@ -29,6 +31,9 @@ messages = Console(stderr=True, soft_wrap=True, markup=False, emoji=False)
 results = Console(soft_wrap=True, width=WIDTH)
 plain = Console(soft_wrap=True, width=WIDTH, markup=False, emoji=False, highlight=False)
 """Prints words as they are: a path may hold brackets and colons, which ``results`` takes for markup."""
+
+MOST_INPUTS = 1 << 24
+"""Input values per batch: 128 MiB of int64."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 data_dir_option = click.option(
@@ -80,7 +85,10 @@ def load_samples(program: Program, data: str | None, split: str, samples: int | 
         raise UsageError("the model does not name its data set; give one with --data")
     dataset = make_dataset(str(name))
     node = program.input
-    if dataset.shape != node.shape:
+    fits = dataset.shape == node.shape or (
+        node.coding == "per_step" and math.prod(dataset.shape) == math.prod(node.shape)
+    )
+    if not fits:
         raise UsageError(f"data set '{name}' has samples of shape {dataset.shape}; the model takes {node.shape}")
     return dataset.load("test" if split == "test" else "train", data_folders(data_dir)).head(samples)
 
@@ -99,11 +107,25 @@ def make_backend(name: str, options: tuple[str, ...]) -> Backend:
     return cast("Backend", registry().make("backend", name, given))
 
 
+def batch_size(program: Program, wanted: int) -> int:
+    """Return how many samples to run at once: ``wanted``, fewer where each is many frames of spikes."""
+    node = program.input
+    frames = program.timesteps if node.coding == "per_step" else 1
+    return max(1, min(wanted, MOST_INPUTS // (frames * math.prod(node.shape))))
+
+
 def run_batches(
-    executable: Executable, x: NDArray[Any], *, record: bool, batch: int, advance: Callable[[int], None]
+    executable: Executable,
+    program: Program,
+    x: NDArray[Any],
+    *,
+    record: bool,
+    batch: int,
+    advance: Callable[[int], None],
 ) -> Iterator[Trace]:
-    """Run samples batch by batch and yield each trace."""
-    for start in range(0, len(x), batch):
-        chosen = x[start : start + batch]
-        yield executable.run(chosen, record=record)
+    """Run samples batch by batch, as spikes where the program takes spikes, and yield each trace."""
+    size = batch_size(program, batch)
+    for start in range(0, len(x), size):
+        chosen = x[start : start + size]
+        yield executable.run(program_inputs(program, chosen), record=record)
         advance(len(chosen))

@@ -59,7 +59,9 @@ def command(
     else:
         chosen = load_samples(program, data, split, samples, data_dir)
         with make_backend(backend, options).compile(program) as executable, bar(f"run on {backend}", len(chosen)) as go:
-            counts = joined(list(run_batches(executable, chosen.x, record=False, batch=500, advance=go))).counts
+            counts = joined(
+                list(run_batches(executable, program, chosen.x, record=False, batch=500, advance=go))
+            ).counts
     registered = {offer.name: offer.value for offer in registry().of("energy table")}
     compared = {name: energy_comparison(counts, load_table(name, registered), program) for name in tables or DEFAULT}
     if as_json:

@@ -58,7 +58,7 @@ def command(
     record = trace_path is not None
     compiled = make_backend(backend, options).compile(program)
     with compiled as executable, bar(f"run on {backend}", len(chosen)) as advance:
-        trace = joined(list(run_batches(executable, chosen.x, record=record, batch=batch, advance=advance)))
+        trace = joined(list(run_batches(executable, program, chosen.x, record=record, batch=batch, advance=advance)))
     if trace_path is not None:
         trace.save(trace_path)
     if counts_path is not None:

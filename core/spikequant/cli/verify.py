@@ -12,6 +12,7 @@ import click
 from spikequant.backend import Backend
 from spikequant.cli.common import (
     backend_options,
+    batch_size,
     emit,
     json_option,
     load_program,
@@ -25,6 +26,7 @@ from spikequant.cli.progress import bar
 from spikequant.errors import UsageError
 from spikequant.oracle import run_oracle
 from spikequant.program import IntArray, Program, integers
+from spikequant.program_inputs import program_inputs
 from spikequant.runs import RunFolder, load_model
 from spikequant.runs.export import model_trace
 from spikequant.trace import Trace
@@ -88,8 +90,9 @@ def _verify_backend(
 ) -> Verdict:
     total = Total([node.name for node in program.order])
     with backend.compile(program) as executable:
-        for trace in run_batches(executable, x, record=True, batch=batch, advance=advance):
-            total.add(run_oracle(program, x[total.samples : total.samples + trace.counts.samples]), trace)
+        for trace in run_batches(executable, program, x, record=True, batch=batch, advance=advance):
+            same = x[total.samples : total.samples + trace.counts.samples]
+            total.add(run_oracle(program, program_inputs(program, same)), trace)
     return total.verdict
 
 
@@ -102,9 +105,10 @@ def _verify_trained(
 ) -> Verdict:
     total = Total([node.name for node in program.order])
     model = load_model(folder)
-    for start in range(0, len(x), batch):
-        chosen = x[start : start + batch]
-        total.add(run_oracle(program, chosen), model_trace(model, chosen))
+    size = batch_size(program, batch)
+    for start in range(0, len(x), size):
+        chosen = x[start : start + size]
+        total.add(run_oracle(program, program_inputs(program, chosen)), model_trace(model, chosen))
         advance(len(chosen))
     return total.verdict
 
