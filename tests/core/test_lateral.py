@@ -6,6 +6,7 @@ import nir
 import numpy as np
 import pytest
 
+from spikequant.energy.report import energy_of, load_table
 from spikequant.errors import NirError, ProgramError
 from spikequant.memory import program_memory
 from spikequant.nir_profile import read_program, write_program
@@ -133,6 +134,15 @@ def test_counts_are_those_of_the_sparse_dense():
     assert counts.operations == (Operation("accumulate", 6, 10),)
     assert [(t.what, t.bits) for t in counts.traffic] == [("inputs", 6)]
     assert (counts.inputs, counts.active) == (3, 3)
+
+
+def test_energy_bills_its_accumulates_as_synaptic_and_only_its_inputs_as_traffic():
+    program = chain([Input("x", (3,), 2), Lateral("l", -5), Readout("out")], 1)
+    counts, table = run_oracle(program, np.array([[1, 3, 3]])).counts, load_table("sata32")
+    lines = energy_of(counts, table, accounting="synaptic").lines
+    assert [(line.node, line.what, line.count) for line in lines] == [("l", "accumulate", 10)]
+    moved = [line for line in energy_of(counts, table, accounting="with_memory").lines if "sram" in line.what]
+    assert [(line.node, line.count) for line in moved] == [("l", 6)]
 
 
 def test_memory_is_one_constant():

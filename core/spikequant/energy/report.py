@@ -204,7 +204,7 @@ def energy_of(
 
 
 def is_synaptic(node: NodeCounts) -> bool:
-    """Whether a node's operations are synaptic: those of dense and conv2d, whatever kind a plugin calls them."""
+    """Whether operations are synaptic: those of dense, conv2d and lateral, whatever kind a plugin calls them."""
     return any(operation.name == "accumulate" for operation in node.operations) or node.kind in ("dense", "conv2d")
 
 
