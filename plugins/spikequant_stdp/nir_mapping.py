@@ -91,7 +91,7 @@ class DiehlCookMapping:
             raise NirError(f"node '{name}': it is a {type(nir_node).__name__}, and a diehl_cook must be a LIF")
         scale = 2.0 ** (cell.vth_frac_bits - cell.fmt.frac_bits)
         derived = np.ceil(np.asarray(nir_node.v_threshold, np.float64) * scale)
-        if not np.array_equal(derived, np.broadcast_to(cell.vth, derived.shape)):
+        if cell.vth.shape not in ((), derived.shape) or not (derived == cell.vth).all():
             raise NirError(
                 f"node '{name}': the thresholds of the graph are not vth of the metadata; the halves of the file"
                 " disagree, so write it again from the program"
@@ -117,14 +117,12 @@ def beyond_rules(cell: DiehlCook) -> tuple[str, ...]:
 
 
 def _thresholds(cell: DiehlCook, shape: Shape) -> Float32:
-    """Return float32 values in codes of V that lie in ``(vth - 1, vth)`` of the thresholds' own lattice."""
+    """Return the thresholds less half a step of theirs, in codes of V: exact, so that they come back by rounding up."""
     check_thresholds(cell, shape)
-    unit = 2.0 ** (cell.fmt.frac_bits - cell.vth_frac_bits)
     vth = np.broadcast_to(cell.vth, shape)
-    middle = ((vth - 0.5) * unit).astype(np.float32)
-    below = np.nextafter((vth * unit).astype(np.float32), np.float32(-np.inf))
-    values = np.where(np.ceil(middle / unit) == vth, middle, below).astype(np.float32)
-    wrong = np.flatnonzero(np.ceil(values.astype(np.float64) / unit) != vth)
+    exact = (vth - 0.5) * 2.0 ** (cell.fmt.frac_bits - cell.vth_frac_bits)
+    values: Float32 = exact.astype(np.float32)
+    wrong = np.flatnonzero(values != exact)
     if wrong.size:
         raise NirError(
             f"node '{cell.name}' (diehl_cook): threshold {vth.flat[wrong[0]]} with {cell.vth_frac_bits} fraction bits"

@@ -53,7 +53,7 @@ def _check_integers(node: DiehlCook) -> None:
         got = f"a {vth.dtype} array of shape {vth.shape}" if isinstance(vth, np.ndarray) else repr(vth)
         raise _wrong(node, "vth", got, "a non-empty int64 array; use spikequant.program.integers()")
     reach, finer = max(-int(vth.min()), int(vth.max())), max(node.fmt.frac_bits, node.vth_frac_bits)
-    if max(reach << (finer - node.vth_frac_bits), 1 << (node.fmt.width + finer - node.fmt.frac_bits)) > LARGEST:
+    if max(reach << (finer - node.vth_frac_bits), 1 << (node.fmt.width + finer - node.fmt.frac_bits)) >= LARGEST:
         raise _wrong(
             node,
             "vth",
