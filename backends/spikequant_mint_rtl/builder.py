@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-import platformdirs
-from filelock import FileLock
-
-from spikequant.errors import BackendError
+from spikequant.build_cache import build_cache, content_key, make_once
 from spikequant_mint_rtl.toolchain import Toolchain, find_toolchain, run_tool
 
-_Maker = Callable[[Path], Path]
 PACKAGE = Path(__file__).parent
 RTL = PACKAGE / "rtl"
 HARNESS = PACKAGE / "harness.cpp"
@@ -61,7 +54,7 @@ def sources(folder: Path = RTL) -> tuple[Path, ...]:
 
 def default_cache() -> Path:
     """Return the folder in which built cores are kept."""
-    return Path(platformdirs.user_cache_dir("spikequant")) / "mint_rtl"
+    return build_cache("mint_rtl")
 
 
 def built_core(config: CoreConfig, cache: Path | None = None, rtl: Path = RTL) -> Path:
@@ -85,7 +78,7 @@ def built_core(config: CoreConfig, cache: Path | None = None, rtl: Path = RTL) -
     key = _key(tools, content, flags)
     target = folder / f"core-{key}.so"
     if not target.exists():
-        _make_once(folder, target, lambda scratch: _build(tools, config, rtl, folder, scratch))
+        make_once(folder, target, lambda scratch: _build(tools, config, rtl, folder, scratch))
     return target
 
 
@@ -96,24 +89,7 @@ def built_cores(configs: Sequence[CoreConfig], cache: Path | None = None) -> lis
 
 
 def _key(tools: Toolchain, content: bytes, flags: Sequence[str]) -> str:
-    return hashlib.sha256(b"\0".join([content, tools.identity.encode(), *map(str.encode, flags)])).hexdigest()[:32]
-
-
-def _make_once(folder: Path, target: Path, make: _Maker) -> None:
-    """Make ``target`` in a scratch folder and rename it into place, one process at a time."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{target.name}.lock"):
-            if target.exists():
-                return
-            for left in folder.glob(f"building-{target.stem}-*"):
-                shutil.rmtree(left, ignore_errors=True)
-            with tempfile.TemporaryDirectory(dir=folder, prefix=f"building-{target.stem}-") as scratch:
-                make(Path(scratch)).replace(target)
-    except OSError as error:
-        raise BackendError(
-            f"the build cache {folder} cannot be used: {error}; free space or set XDG_CACHE_HOME"
-        ) from error
+    return content_key([content, tools.identity, *flags])
 
 
 def _build(tools: Toolchain, config: CoreConfig, rtl: Path, cache: Path, scratch: Path) -> Path:
@@ -150,5 +126,5 @@ def _runtime_object(tools: Toolchain, source: Path, cache: Path) -> Path:
     """Verilator's own runtime is the same for every core, and takes longest: keep its objects too."""
     target = cache / f"{source.stem}-{_key(tools, source.read_bytes(), (FAST_FLAG, *COMPILE_FLAGS))}.o"
     if not target.exists():
-        _make_once(cache, target, lambda scratch: _object(tools, source, scratch, FAST_FLAG))
+        make_once(cache, target, lambda scratch: _object(tools, source, scratch, FAST_FLAG))
     return target

@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from spikequant import build_cache
 from spikequant.backend import Availability
 from spikequant.errors import BackendError
 
 REMEDY = "pip install 'spikequant[rtl]'"
 COMPILER_REMEDY = "install g++ (Debian: apt-get install g++)"
-TOOL_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True)
@@ -71,26 +70,7 @@ def run_tool(command: Sequence[str | Path], environment: Mapping[str, str] | Non
     Raises:
         BackendError: It could not start, failed or hung; the message holds the end of its output.
     """
-    name = Path(command[0]).name
-    try:
-        done = subprocess.run(
-            [str(word) for word in command],
-            env=environment if environment is None else dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=TOOL_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BackendError(f"{name} did not end within {TOOL_TIMEOUT_S} s; is the machine overloaded?") from error
-    except OSError as error:
-        raise BackendError(f"{name} did not start: {error}; reinstall it with {REMEDY}") from error
-    if done.returncode:
-        raise BackendError(f"{name} failed with exit code {done.returncode}: {done.stdout.strip()[-2000:]}")
-    return done.stdout
+    return build_cache.run_tool(command, environment, f"reinstall it with {REMEDY}")
 
 
 def _verilator() -> Path | None:

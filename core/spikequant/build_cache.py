@@ -1,0 +1,89 @@
+"""Libraries that are built on the user's machine: once per content, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock
+
+from spikequant.errors import BackendError
+
+TOOL_TIMEOUT_S = 600
+
+
+def build_cache(name: str) -> Path:
+    """Return the folder in which what ``name`` builds is kept."""
+    return Path(platformdirs.user_cache_dir("spikequant")) / name
+
+
+def content_key(parts: Sequence[bytes | str]) -> str:
+    """Return a name for some content: 32 hexadecimal digits that change with any part."""
+    encoded = [part.encode() if isinstance(part, str) else part for part in parts]
+    return hashlib.sha256(b"\0".join(encoded)).hexdigest()[:32]
+
+
+def make_once(folder: Path, target: Path, make: Callable[[Path], Path]) -> None:
+    """Make ``target`` in a scratch folder and rename it into place, one process at a time.
+
+    A second process that wants the same waits for the first. What a killed build left is removed by the next.
+
+    Args:
+        folder: The cache; made if it is missing.
+        target: A file in it, named by its content.
+        make: Gets an empty scratch folder and returns the file it made there.
+
+    Raises:
+        BackendError: The cache cannot be written, or ``make`` raised it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{target.name}.lock"):
+            if target.exists():
+                return
+            for left in folder.glob(f"building-{target.stem}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=f"building-{target.stem}-") as scratch:
+                make(Path(scratch)).replace(target)
+    except OSError as error:
+        raise BackendError(
+            f"the build cache {folder} cannot be used: {error}; free space or set XDG_CACHE_HOME"
+        ) from error
+
+
+def run_tool(command: Sequence[str | Path], environment: Mapping[str, str] | None = None, remedy: str = "") -> str:
+    """Run a compiler or translator to its end and return its output.
+
+    Args:
+        command: The program and its arguments.
+        environment: Its environment; default this process's.
+        remedy: What to do if it does not even start.
+
+    Raises:
+        BackendError: It could not start, failed or hung; the message holds the end of its output.
+    """
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(
+            [str(word) for word in command],
+            env=environment if environment is None else dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=TOOL_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BackendError(f"{name} did not end within {TOOL_TIMEOUT_S} s; is the machine overloaded?") from error
+    except OSError as error:
+        raise BackendError(f"{name} did not start: {error}; {remedy or 'reinstall it'}") from error
+    if done.returncode:
+        raise BackendError(f"{name} failed with exit code {done.returncode}: {done.stdout.strip()[-2000:]}")
+    return done.stdout

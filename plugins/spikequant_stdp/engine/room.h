@@ -1,0 +1,25 @@
+/* Working memory: one block from the caller, cut into aligned pieces. */
+#ifndef STDP_ROOM_H
+#define STDP_ROOM_H
+#include "encode.h"
+
+typedef struct { char *base; int64_t used; } Room;
+
+/* Cut off `bytes`; with no base only count them. */
+INLINE void *take(Room *room, int64_t bytes) {
+    int64_t at = room->used;
+    room->used += (bytes + 127) / 128 * 128;
+    return room->base ? room->base + at : (void *)0;
+}
+
+INLINE void take_source(const Job *job, Room *room, Source *source) {
+    int64_t most = job->inputs + 16;
+    source->pixel = take(room, most * (int64_t)sizeof *source->pixel);
+    source->start = take(room, most * (int64_t)sizeof *source->start);
+    source->limit = take(room, most * (int64_t)sizeof *source->limit);
+}
+
+INLINE void take_lists(const Job *job, Room *room, int32_t **list, int lists) {
+    for (int s = 0; s < lists; s++) list[s] = take(room, (job->inputs + 16) * (int64_t)sizeof **list);
+}
+#endif
