@@ -64,6 +64,32 @@ class WithoutZero(Nearest):
     code_range = (1, 7)
 
 
+class NoSize(Nearest):
+    fixed_scale = 0.0
+
+
+class OddRounding(Nearest):
+    rounding = "nearest"
+
+
+class OtherBits(Nearest):
+    @classmethod
+    def format_options(cls, name, fmt, rounding):
+        return {"bits": min(fmt.width, 16)}
+
+
+class UnknownOption(Nearest):
+    @classmethod
+    def format_options(cls, name, fmt, rounding):
+        return {"format": str(fmt)}
+
+
+class CarelessRefusal(Nearest):
+    @classmethod
+    def format_options(cls, name, fmt, rounding):
+        raise UsageError("no")
+
+
 class TooWide(Nearest):
     code_range = (-100, 100)
 
@@ -108,6 +134,11 @@ class ZeroClip(Nearest):
         (Noisy, {"deterministic"}),
         (Overwriting, {"inputs_unchanged"}),
         (WithoutZero, {"range"}),
+        (NoSize, {"fixed_scale"}),
+        (OddRounding, {"rounding"}),
+        (OtherBits, {"format_options"}),
+        (UnknownOption, {"format_options"}),
+        (CarelessRefusal, {"format_options"}),
         (TooWide, {"range"}),
         (Offset, {"dequantize"}),
         (OffByFloat, {"training_codes"}),

@@ -82,9 +82,8 @@ class SpikingModel(Model):
         """Raise ``UsageError`` unless every layer computes in the integer domain; ``what`` cannot be done else."""
         for stage in self.stages:
             if stage.weights is not None and stage.weights.quantizer is None:
-                raise UsageError(
-                    f"{what} needs integers, and layer '{stage.name}' computes in floats; quantize() it first"
-                )
+                step = "quantize() it first" if self.precision == "float" else "choose another format, or integer ends"
+                raise UsageError(f"{what} needs integers, and layer '{stage.name}' computes in floats; {step}")
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(batch, classes)``: the readout's mean over timesteps, in real units.
