@@ -23,6 +23,7 @@ from spikequant_torch.stateless import stateless
 from spikequant_torch.tally import Tallies
 
 CHUNK_ELEMENTS = 1 << 20
+LOOP_ELEMENTS = 1 << 23
 LARGEST_CHUNK = 4096
 
 
@@ -31,8 +32,10 @@ class TorchExecutable(Executable):
 
     def __init__(self, program: Program, name: str, device: torch.device, batch: int | None) -> None:
         self._program, self._name, self._device = program, name, device
-        self._batch = chunk_size(program) if batch is None else batch
         self._groups = groups(program)
+        loops = any(group.cyclic for group in self._groups)
+        room = LOOP_ELEMENTS if loops else CHUNK_ELEMENTS
+        self._batch = chunk_size(program, room) if batch is None else batch
         stateful = (Input, SpikingNode, Readout)
         with torch.inference_mode():
             self._stateless = {
@@ -66,8 +69,11 @@ class TorchExecutable(Executable):
         return values
 
 
-def chunk_size(program: Program) -> int:
-    """Return how many samples of the largest value, over all timesteps, make about four megabytes.
+def chunk_size(program: Program, elements: int = CHUNK_ELEMENTS) -> int:
+    """Return how many samples of the largest value, over all timesteps, hold ``elements`` numbers.
+
+    The default, about four megabytes, stays in the cache. A cycle calls torch for every timestep, which
+    costs more than the cache saves: there more samples at once are faster.
 
     >>> from spikequant.program import Dense, Lif, chain
     >>> nodes = [Input("input", (784,)), Dense("fc", np.ones((400, 784), int)), Lif("lif")]
@@ -78,4 +84,4 @@ def chunk_size(program: Program) -> int:
     for node in program.nodes:
         steps = 1 if isinstance(node, Input) and node.coding == "direct" else program.timesteps
         largest = max(largest, steps * int(np.prod(program.shapes[node.name])))
-    return min(max(1, CHUNK_ELEMENTS // largest), LARGEST_CHUNK)
+    return min(max(1, elements // largest), LARGEST_CHUNK)

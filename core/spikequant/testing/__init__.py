@@ -10,6 +10,7 @@ from spikequant.testing.kit import Contract
 from spikequant.testing.learner import learner_checks
 from spikequant.testing.limits import Limits, plain
 from spikequant.testing.neuron import neuron_checks
+from spikequant.testing.node import node_checks
 from spikequant.testing.programs import accepted_programs, programs, random_inputs, random_program
 from spikequant.testing.quantizer import quantizer_checks
 from spikequant.testing.selector import selector_checks
@@ -21,6 +22,7 @@ __all__ = [
     "backend_checks",
     "learner_checks",
     "neuron_checks",
+    "node_checks",
     "plain",
     "programs",
     "quantizer_checks",
