@@ -42,7 +42,8 @@ def node_operations(node: DiehlCook, x_bits: int) -> tuple[Operation, ...]:
 
 def _conductance(node: DiehlCook, synapse: Conductance, x_bits: int, h_bits: int) -> tuple[Operation, ...]:
     g_bits, v_bits = synapse.fmt.width, node.fmt.width + 1
-    sum_bits = max(x_bits + node.fine_bits_g - node.x_frac_bits, g_bits + DECAY_BITS) + 1
+    excitation = min(x_bits, synapse.count_bit) - node.x_frac_bits
+    sum_bits = node.fine_bits_g + max(excitation, g_bits - synapse.fmt.frac_bits) + 1
     return (
         Operation("multiply", max(g_bits, DECAY_BITS)),
         Operation("add", sum_bits),

@@ -13,6 +13,7 @@ from spikequant.oracle import run_oracle
 from spikequant.program import Dense, Input, Lif, chain
 from spikequant.rounding import Overflow, Rounding
 from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node_rounding import rounded
 
 HALF = 1 << 15
 
@@ -218,6 +219,22 @@ def test_operations_of_both_synapses():
     assert [total(cell(), n) for n in names] == [5, 1, 1, 2, 2]
     assert [total(cell(rounding=Rounding.SR), n) for n in names] == [5, 1, 1, 3, 2]
     assert [total(cell(synapse=G), n) for n in names] == [9, 3, 3, 2, 3]
+
+
+def test_widths_of_the_operations():
+    """V - rest has 9 bits, its product with g 15, which is 29 in H's unit; g has 6, in its sum's unit 22."""
+    widths = [(o.name, o.bits) for o in cell(rounding=Rounding.TR, synapse=G).operations(8)]
+    v = [("add", 9), ("multiply", 17), ("add", 30), ("shift", 30), ("compare", 8), ("compare", 2), ("add", 2)]
+    writes = [("register", 8), ("register", 2), ("register", 6)]
+    g = [("multiply", 17), ("add", 23), ("shift", 23), ("add", 9), ("multiply", 9), ("shift", 15), ("add", 30)]
+    assert widths == v + writes + g
+
+
+def test_a_chance_equal_to_the_rest_does_not_round_up():
+    rest = np.array([3, 3, -5], np.int64)
+    chances = (rest & 7) << 50
+    assert rounded(rest, 3, Rounding.SR, chances).tolist() == [0, 0, -1]
+    assert rounded(rest, 3, Rounding.SR, chances - 1).tolist() == [1, 1, 0]
 
 
 def test_bounds_are_reached_by_the_worst_input():
