@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,16 @@ class Selection:
 
 
 class Selector(ABC):
-    """Chooses one candidate; options are keyword arguments of the constructor, with defaults."""
+    """Chooses one candidate; options are keyword arguments of the constructor, with defaults.
+
+    Attributes:
+        considers: What it is given: ``candidates``, those within the accuracy target of the exploration; ``all``
+            that was evaluated, for selectors that state a demand of their own.
+    """
 
     name: ClassVar[str]
     summary: ClassVar[str] = ""
+    considers: ClassVar[Literal["candidates", "all"]] = "candidates"
 
     @abstractmethod
     def select(self, candidates: Sequence[Candidate]) -> Selection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from spikequant import Candidate, Selection, Selector
 from spikequant.errors import UnmetError, UsageError
@@ -33,6 +33,7 @@ class MaxDrop(Selector):
 
     name: ClassVar[str] = "max-drop"
     summary: ClassVar[str] = "the smallest memory within DROP points of accuracy of FP32"
+    considers: ClassVar[Literal["candidates", "all"]] = "all"
 
     def __init__(self, drop: float = 1.0, baseline: float | None = None) -> None:
         if not 0 <= drop <= 100:

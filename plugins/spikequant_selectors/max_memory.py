@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from spikequant import Candidate, Selection, Selector
 from spikequant.errors import UnmetError, UsageError
@@ -29,6 +29,7 @@ class MaxMemory(Selector):
 
     name: ClassVar[str] = "max-memory"
     summary: ClassVar[str] = "the highest accuracy within RATIO of FP32's memory, or within BITS"
+    considers: ClassVar[Literal["candidates", "all"]] = "all"
 
     def __init__(self, ratio: float | None = None, bits: int | None = None) -> None:
         if ratio is None and bits is None:

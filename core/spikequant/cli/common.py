@@ -94,7 +94,12 @@ def load_samples(program: Program, data: str | None, split: str, samples: int | 
 
 
 def make_backend(name: str, options: tuple[str, ...]) -> Backend:
-    """Return the backend under ``name`` with options given as KEY=VALUE (numbers and booleans understood)."""
+    """Return the backend under ``name`` with options given as KEY=VALUE."""
+    return cast("Backend", registry().make("backend", name, parse_options(options)))
+
+
+def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
+    """Return what was given as ``--option KEY=VALUE``, numbers and booleans understood."""
     given: dict[str, Any] = {}
     for text in options:
         key, equals, value = text.partition("=")
@@ -104,7 +109,7 @@ def make_backend(name: str, options: tuple[str, ...]) -> Backend:
             given[key] = json.loads(value)
         except ValueError:
             given[key] = value
-    return cast("Backend", registry().make("backend", name, given))
+    return given
 
 
 def batch_size(program: Program, wanted: int) -> int:

@@ -11,16 +11,19 @@ from spikequant.selector import Candidate, Selection, Selector
 from spikequant.testing.kit import Contract
 
 LISTS = 24
+CONSIDERED = ("candidates", "all")
 REFERENCE_BITS = 32_000
 REFERENCE_ACCURACY = 0.95
 
 
 def check_described(selector: Selector) -> None:
-    """The selector has a name."""
+    """The selector has a name, and says what it chooses from."""
     label = type(selector).__name__
     name: object = getattr(selector, "name", None)
     assert isinstance(name, str), f"{label}.name is {name!r}; it must be a text"
     assert name.strip(), f"{label}.name is empty; it must be a word"
+    considers: object = getattr(selector, "considers", None)
+    assert considers in CONSIDERED, f"{label}.considers is {considers!r}; it must be one of {', '.join(CONSIDERED)}"
 
 
 def check_chooses(selector: Selector) -> None:
