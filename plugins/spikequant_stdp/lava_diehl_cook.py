@@ -36,8 +36,8 @@ class Register:
         self.seed = int(fields["seed"])
         self.tensor = prefix.upper() if prefix == "v" else prefix
 
-    def code(self, value: Ints, unit: int, t: int) -> Ints:
-        """Return the codes of ``value / unit``; ``unit`` is a multiple of ``one``."""
+    def code(self, value: Ints, unit: int, t: int) -> tuple[Ints, Ints]:
+        """Return the codes of ``value / unit``, ``unit`` a multiple of ``one``, and 1 where overflow changed one."""
         codes, rest = np.divmod(value, unit // self.one)
         if self.rounding == "RN":
             codes = codes + (2 * rest >= unit // self.one)
@@ -45,9 +45,10 @@ class Register:
             chance = uniform(self.seed, self.tensor, t, value.size).reshape(value.shape)
             codes = codes + (chance < rest / (unit // self.one))
         if self.wraps:
-            kept: Ints = np.mod(codes - self.bottom, self.top - self.bottom + 1) + self.bottom
-            return kept
-        return np.minimum(np.maximum(codes, self.bottom), self.top)
+            kept = np.mod(codes - self.bottom, self.top - self.bottom + 1) + self.bottom
+        else:
+            kept = np.minimum(np.maximum(codes, self.bottom), self.top)
+        return kept, (kept != codes).astype(np.int64)
 
 
 class Neurons:
@@ -80,9 +81,10 @@ class Neurons:
         self.above_rest = np.zeros(self.shape, np.int64)
         self.waiting = np.zeros(self.shape, np.int64)
         self.conductance = np.zeros(self.shape, np.int64)
+        self.clipped = np.zeros(self.shape, np.int64)
 
     def step(self, x: Ints, t: int) -> tuple[Ints, dict[str, Ints]]:
-        """Advance one timestep; return the spikes and the state as stored."""
+        """Advance one timestep; return the spikes, and the state as stored with where overflow acted."""
         rest = self.rest * self.v.one
         unit = self.v.one * max(self.decay_unit, self.g.one * self.g_unit if self.with_g else 1)
         if not self.with_g:
@@ -90,7 +92,7 @@ class Neurons:
         arriving = self._conducted(x, t, unit) if self.with_g else x * (unit // self.x_unit)
         h = self.above_rest * (unit // self.v.one // self.decay_unit * self.decay)
         h = h + np.where(self.waiting > 0, 0, arriving) + self.rest * unit
-        potential = self.v.code(h, unit, t)
+        potential, overflowed = self.v.code(h, unit, t)
         common = max(self.v.one, self.threshold_unit)
         reached = potential * (common // self.v.one) >= self.threshold * (common // self.threshold_unit)
         potential[reached] = self.reset_to * self.v.one
@@ -105,7 +107,8 @@ class Neurons:
         state = {"potential": potential, "refractory": self.waiting.copy()}
         if self.with_g:
             state["conductance"] = self.conductance.copy()
-        return spikes, state
+            overflowed = overflowed | self.clipped
+        return spikes, state | {"overflowed": overflowed}
 
     def _conducted(self, x: Ints, t: int, unit: int) -> Ints:
         """Return what synapses and inhibitors add to the potential, in parts of ``1 / unit``; renew g."""
@@ -113,7 +116,7 @@ class Neurons:
         inhibitors = (excitation - x) // self.count_unit
         g_unit = max(self.g.one * self.decay_unit, self.x_unit)
         kept = self.conductance * (g_unit // (self.g.one * self.decay_unit) * self.g_decay)
-        self.conductance = self.g.code(kept + excitation * (g_unit // self.x_unit), g_unit, t)
+        self.conductance, self.clipped = self.g.code(kept + excitation * (g_unit // self.x_unit), g_unit, t)
         force = (self.e_exc - self.rest) * self.v.one - self.above_rest
         pulled = self.conductance * force * (unit // (self.g.one * self.v.one * self.g_unit))
         return pulled - inhibitors * (self.inhibition * unit)

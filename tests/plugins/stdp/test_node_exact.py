@@ -138,9 +138,10 @@ def test_the_file_for_lava_gives_the_same(case):
         population.reset()
         state = node.initial(1, (NEURONS,))
         for t in range(STEPS):
-            spikes, state, _ = node.advance(x[None, t], state, t)
+            spikes, state, overflowed = node.advance(x[None, t], state, t)
             fired, stored = population.step(x[t], t)
             assert fired.tolist() == spikes[0].tolist()
+            assert stored.pop("overflowed").tolist() == overflowed[0].tolist()
             assert list(stored) == list(node.variables)
             assert [part.tolist() for part in stored.values()] == [part[0].tolist() for part in state]
 
