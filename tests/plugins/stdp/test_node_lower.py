@@ -12,6 +12,7 @@ from spikequant.memory import program_memory
 from spikequant.nir_profile import read_program, write_program
 from spikequant.oracle import run_oracle
 from spikequant.rounding import Overflow, Rounding
+from spikequant_lava.backend import LavaBackend
 from spikequant_stdp.engine import Formats, Parameters, State, TorchEngine
 from spikequant_stdp.lava_diehl_cook import Neurons
 from spikequant_stdp.lower import usnn_program
@@ -129,6 +130,25 @@ def test_the_file_for_lava_gives_the_engines_spikes(name):
             fired.append(spikes)
             assert np.array_equal(spikes, recorded.spikes[t, image])
             assert np.array_equal(stored["potential"] * formats.V.step, recorded.potential[t, image])
+
+
+@pytest.mark.parametrize("name", ["wrapping", "conductance, stochastic"])
+def test_lava_gives_the_whole_trace(name):
+    backend = LavaBackend()
+    available = backend.availability()
+    if not available.ready:
+        pytest.skip(f"Lava: {available.detail}; {available.remedy}")
+    program, recorded, _ = lowered(name)
+    inputs = arriving(spikes_of(PARAMETERS))
+    with backend.compile(program) as executable:
+        trace = executable.run(inputs)
+    expected = run_oracle(program, inputs)
+    assert np.array_equal(trace.spikes["exc"], recorded.spikes)
+    assert trace.potentials.keys() == expected.potentials.keys()
+    for key, series in expected.potentials.items():
+        assert np.array_equal(trace.potentials[key], series), key
+    assert np.array_equal(trace.outputs["readout"], expected.outputs["readout"])
+    assert trace.counts.nodes["exc"].saturations == expected.counts.nodes["exc"].saturations
 
 
 def test_the_votes_are_summed_over_time():
