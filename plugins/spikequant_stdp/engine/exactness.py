@@ -162,5 +162,5 @@ def _check_exact(variable: str, which: str, reach: float, finest: int) -> None:
     if bits > EXACT_BITS:
         raise UsageError(
             f"the step of {variable} with {which} needs {bits} bits to be exact, and {EXACT_BITS} are there;"
-            " take fewer fraction bits"
+            " take fewer bits"
         )
