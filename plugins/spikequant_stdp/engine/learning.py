@@ -23,6 +23,7 @@ class Plasticity:
         self.p, self.formats, self.w = p, formats, w
         self.vanished, self.updates = 0, 0
         self.stored = formats.w if formats.weight_mode == "stored" else None
+        self._trace_decay = p.trace_decay
         self._eta_pre, self._eta_post = _float32(p.eta_pre), _float32(p.eta_post)
         self._w_max, self._table = _float32(p.w_max), torch.from_numpy(p.power_table)
         self._neurons = torch.arange(p.neurons)
@@ -42,9 +43,9 @@ class Plasticity:
             winner: The neuron that spikes, if one does.
             draw: Number of the step, for stochastic rounding.
         """
-        self._pre *= self.p.trace_decay
+        self._pre *= self._trace_decay
         self._pre[arrived] = 1.0
-        self._post *= self.p.trace_decay
+        self._post *= self._trace_decay
         if winner is not None:
             self._post[winner] = 1.0
         old = self.w[arrived]

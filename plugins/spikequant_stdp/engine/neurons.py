@@ -28,6 +28,8 @@ class Neurons:
         self._last = torch.zeros(shape, dtype=torch.bool)
         self._before_last = torch.zeros(shape, dtype=torch.bool)
         self._elements = torch.arange(p.neurons)
+        self._decay = p.decay_code / DECAY_UNIT if formats.V else p.decay
+        self._g_decay = p.g_decay_code / DECAY_UNIT if formats.g else p.g_decay
 
     def step(self, acc: Tensor, firing: Tensor, draw: int) -> tuple[Tensor, Tensor]:
         """Advance by one timestep.
@@ -41,40 +43,43 @@ class Neurons:
             Which neurons reached their threshold (they are reset) and which spike (the lowest of these in
             each image), both bool ``(images, neurons)``.
         """
-        inhibited = self._before_last.any(dim=1, keepdim=True) & ~self._before_last
-        inhibition = torch.where(inhibited, self.p.inhibition, 0.0)
         if self.p.synapse == "conductance":
             self.g = self._next_g(acc, draw)
-        self.v = self._next_v(acc, inhibition, draw)
-        self.waits = (self.waits - 1).clamp(min=0)
-        crossed = self.v >= firing
-        self.v[crossed] = self.p.reset
-        self.waits[crossed] = self.p.refractory
-        spikes = crossed & (crossed.cumsum(dim=1) == 1)
+        self.v = self._next_v(acc, draw)
+        self.waits = (self.waits - 1).clamp_(min=0)
+        crossed = spikes = self.v >= firing
+        if crossed.any():
+            self.v[crossed] = self.p.reset
+            self.waits[crossed] = self.p.refractory
+            spikes = crossed & (crossed.cumsum(dim=1) == 1)
         self._before_last, self._last = self._last, spikes
         return crossed, spikes
 
     def _next_g(self, acc: Tensor, draw: int) -> Tensor:
         if self.formats.g is None:
-            return self.g * self.p.g_decay + acc.to(torch.float32)
-        exact = self.g * self.p.g_decay_code / DECAY_UNIT + acc.to(torch.float64)
+            return self.g * self._g_decay + acc.to(torch.float32)
+        exact = self.g * self._g_decay + acc.to(torch.float64)
         return on_grid(exact, self.formats.g, self.formats, self._key("g", draw), self._elements)
 
-    def _next_v(self, acc: Tensor, inhibition: Tensor, draw: int) -> Tensor:
+    def _next_v(self, acc: Tensor, draw: int) -> Tensor:
         """Leak, and where a neuron does not wait add what arrives; every operation is in the type of v."""
-        acc, g, inhibition = acc.to(self.v.dtype), self.g.to(self.v.dtype), inhibition.to(self.v.dtype)
-        if self.formats.V is None:
-            leaked = (self.v - self.p.rest) * self.p.decay + self.p.rest
-        else:
-            leaked = (self.v - self.p.rest) * self.p.decay_code / DECAY_UNIT + self.p.rest
+        leaked = (self.v - self.p.rest) * self._decay + self.p.rest
         if self.p.synapse == "conductance":
-            driven = leaked + g * (EXCITATORY_REVERSAL - self.v) * CONDUCTANCE_SCALE - inhibition
+            excited = leaked + self.g.to(self.v.dtype) * (EXCITATORY_REVERSAL - self.v) * CONDUCTANCE_SCALE
+            driven = self._inhibited(excited)
         else:
-            driven = leaked + (acc - inhibition)
+            driven = leaked + self._inhibited(acc.to(self.v.dtype))
         v = torch.where(self.waits <= 0, driven, leaked)
         if self.formats.V is None:
             return v
         return on_grid(v, self.formats.V, self.formats, self._key("V", draw), self._elements)
+
+    def _inhibited(self, x: Tensor) -> Tensor:
+        """Take the inhibition from all neurons of an image but the one that spiked two steps ago, if one did."""
+        spiked = self._before_last.any(dim=1, keepdim=True)
+        if not spiked.any():
+            return x
+        return torch.where(spiked & ~self._before_last, x - self.p.inhibition, x)
 
     def _key(self, tensor: str, draw: int) -> RandomKey:
         return RandomKey(self.formats.seed, tensor, draw)

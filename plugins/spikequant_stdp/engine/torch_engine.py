@@ -160,13 +160,15 @@ def _train_image(
     neurons, theta = Neurons(p, formats, 1), torch.from_numpy(state.theta)
     arrived = torch.zeros(0, dtype=torch.int64)
     plasticity.start_image()
+    theta_decay = p.theta_decay
     for t in range(p.timesteps):
         draw = state.images * p.timesteps + t
         acc = _sum_in_training(p, formats, plasticity.w, arrived, draw)
         if formats.Vth is None:
-            theta *= p.theta_decay
+            theta *= theta_decay
         crossed, spiking = neurons.step(acc[None], theta + p.threshold, draw)
-        _adapt(p, formats, theta, crossed[0], draw)
+        if crossed.any():
+            _adapt(p, formats, theta, crossed[0], draw)
         arrived = torch.from_numpy(np.flatnonzero(spikes[t]))
         plasticity.step(arrived, int(spiking[0].nonzero()) if spiking.any() else None, draw)
         yield t, spiking, neurons
