@@ -48,6 +48,14 @@ class RefusedError(SpikequantError, ValueError):
     """A backend refuses a program at compile time, naming each node it cannot run."""
 
 
+class StoreError(SpikequantError, RuntimeError):
+    """A store of evaluations is damaged, full, in use, or belongs to another recipe, version or data set."""
+
+
+class WorkerError(SpikequantError, RuntimeError):
+    """A worker process died over a candidate, twice, or the cluster is gone; what was finished is kept."""
+
+
 def one_line(words: object, limit: int = 200) -> str:
     """Return another program's words on one line, cut to ``limit`` characters."""
     text = " ".join(str(words).split())
