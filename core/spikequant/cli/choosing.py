@@ -17,6 +17,9 @@ from spikequant.selector import Selector
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 DEFAULT = "reward"
+DEFAULT_NAME = "default"
+SIGNIFICANCE = "significance"
+"""Name of the store in which ``spikequant significance`` keeps its own evaluations."""
 
 
 def memory_bound(context: click.Context, param: click.Parameter, text: str | None) -> dict[str, Any] | None:
@@ -74,8 +77,9 @@ def choice_options(function: Function) -> Function:
     """Add the options that say what is chosen and from which store; see :func:`wanted`."""
     options = (
         click.option(
-            "--store", type=click.Path(path_type=Path), help="Store to read; default: the one in RUN/explore."
+            "--store", type=click.Path(path_type=Path), help="Store to read; default: RUN/explore/NAME.sqlite."
         ),
+        click.option("--name", help=f"Of the store in the run folder; default: {DEFAULT_NAME}."),
         click.option("--selector", help=f"Who chooses; default: {DEFAULT}."),
         click.option(
             "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the selector; repeatable."
@@ -97,31 +101,31 @@ def choice_options(function: Function) -> Function:
     return function
 
 
-def load_exploration(run: Path, store: Path | None) -> Exploration:
-    """Return the exploration of a run folder.
+def load_exploration(path: Path) -> Exploration:
+    """Return the exploration in a store.
 
     Raises:
-        UsageError: There is none, or several and none was named.
-        StoreError: The store is damaged.
+        StoreError: There is no store, it is damaged, or nothing was explored into it.
     """
-    with Store.read(store or find_store(run)) as opened:
+    with Store.read(path) as opened:
         return read_exploration(opened)
 
 
-def find_store(run: Path) -> Path:
-    """Return the one store of a run folder.
+def find_store(run: Path, store: Path | None, name: str | None) -> Path | None:
+    """Return the store that the options mean; ``None`` if none was named and nothing was explored.
 
     Raises:
-        UsageError: There is none, or there are several.
+        UsageError: None was named, and only stores of other names are there.
     """
-    found = stores(run)
-    if not found:
-        raise UsageError(f"{run} holds no exploration; make one with 'spikequant explore {run}', or give a --store")
-    if len(found) > 1:
-        raise UsageError(f"{run} holds several explorations; give one with --store: {', '.join(map(str, found))}")
-    return found[0]
-
-
-def stores(run: Path) -> list[Path]:
-    """Return the stores of a run folder, by name."""
-    return sorted((run / "explore").glob("*.sqlite"))
+    if store is not None:
+        return store
+    folder = run / "explore"
+    path = folder / f"{name or DEFAULT_NAME}.sqlite"
+    if name is not None or path.is_file():
+        return path
+    others = sorted(other.stem for other in folder.glob("*.sqlite") if other.stem != SIGNIFICANCE)
+    if others:
+        raise UsageError(
+            f"{run} holds no exploration named '{DEFAULT_NAME}'; give one with --name: {', '.join(others)}"
+        )
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,17 @@ import click
 from rich.table import Table
 
 from spikequant.choice import Choice, choose
-from spikequant.cli.choosing import Wanted, choice_options, load_exploration
+from spikequant.cli.choosing import Wanted, choice_options, find_store, load_exploration
 from spikequant.cli.common import emit, json_option, messages, plain
+from spikequant.errors import UsageError
+from spikequant.explore import Setting
 
 
 @click.command("select")
 @click.argument("run", type=click.Path(path_type=Path))
 @choice_options
 @json_option
-def command(*, run: Path, store: Path | None, as_json: bool, **options: Any) -> None:
+def command(*, run: Path, store: Path | None, name: str | None, as_json: bool, **options: Any) -> None:
     """Choose one of the settings that were explored for RUN, and say why.
 
     Chosen among the candidates: the settings within the target of 'explore'. --max-drop and --max-memory are
@@ -25,17 +28,38 @@ def command(*, run: Path, store: Path | None, as_json: bool, **options: Any) -> 
     """
     wanted = Wanted(**options)
     selector = wanted.make()
-    choice = choose(load_exploration(run, store), selector, everything=wanted.everything)
+    path = find_store(run, store, name)
+    if path is None:
+        raise UsageError(f"{run} holds no exploration; make one with 'spikequant explore {shlex.quote(str(run))}'")
+    choice = choose(load_exploration(path), selector, everything=wanted.everything)
+    recipe = None if choice.index is None else quantize_command(run, choice.evaluations[choice.index].setting)
     if as_json:
-        emit({"run": str(run), **choice.to_json()})
+        emit({"run": str(run), **choice.to_json(), "command": recipe})
     else:
-        _print(choice)
+        _print(choice, recipe)
     if choice.index is None:
         messages.print(choice.why, highlight=False)
         raise click.exceptions.Exit(1)
 
 
-def _print(choice: Choice) -> None:
+def quantize_command(run: Path, setting: Setting) -> str:
+    """Return the command that makes the model of a setting.
+
+    >>> from spikequant.explore import Scheme
+    >>> from spikequant.formats import FP32, QFormat
+    >>> from spikequant.rounding import Rounding
+    >>> setting = Setting(Scheme.PTQ, Rounding.SR, (("w", QFormat(1, 6)), ("V", FP32)))
+    >>> quantize_command(Path("runs/usnn"), setting)
+    'spikequant quantize runs/usnn --out FOLDER --format w=Q1.6 --format V=FP32 --rounding SR --scheme ptq'
+    """
+    words = ["spikequant", "quantize", str(run), "--out", "FOLDER"]
+    for name, fmt in setting.formats:
+        words += ["--format", f"{name}={fmt}"]
+    words += ["--rounding", setting.rounding.value, "--scheme", setting.scheme.value.lower()]
+    return shlex.join([*words, "--itq", "scratch"] if setting.scratch else words)
+
+
+def _print(choice: Choice, recipe: str | None) -> None:
     baseline = choice.exploration.baseline
     plain.print(
         f"FP32 accuracy: {100 * baseline.accuracy:.2f} % of {baseline.samples:,} test samples;"
@@ -46,6 +70,7 @@ def _print(choice: Choice) -> None:
     if choice.index is not None:
         plain.print(f"chosen by {choice.selector}: {choice.candidates[choice.index].label}")
         plain.print(f"why: {choice.why}")
+        plain.print(f"make it: {recipe}")
     plain.print(_front(choice))
 
 

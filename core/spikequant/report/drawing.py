@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FONT = "DejaVu Sans"
+"""Comes with matplotlib, so that plots are the same on every machine."""
 INK = "#26282b"
 """Colour of text and axes; pages replace it by their own text colour."""
 QUIET = "#8a8d91"
@@ -29,7 +31,7 @@ PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 Source: Okabe and Ito, Color Universal Design (2008).
 """
 STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.spines.top": False,

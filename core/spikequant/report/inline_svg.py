@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from spikequant.report.drawing import INK
+from spikequant.report.drawing import FONT, INK
 
 _REFERENCE = re.compile(r"url\(#([^)]*)\)")
 
@@ -41,5 +41,6 @@ def _value(key: str, value: str, prefix: str) -> str:
     if key == "href" and value.startswith("#"):
         return f"#{prefix}-{value[1:]}"
     if key in ("style", "clip-path", "fill", "stroke"):
-        return _REFERENCE.sub(rf"url(#{prefix}-\1)", value).replace(INK, "currentColor")
+        value = value.replace(INK, "currentColor").replace(f"'{FONT}'", f"'{FONT}', Verdana, sans-serif")
+        return _REFERENCE.sub(rf"url(#{prefix}-\1)", value)
     return value

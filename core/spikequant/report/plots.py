@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from spikequant.errors import UsageError
 from spikequant.formats import parse_format
-from spikequant.memory_papers import FLOAT_BITS, GroupedMemory
 from spikequant.report.drawing import PALETTE, label, new_figure, styled
 from spikequant.report.marks import draw_levels, one_legend, paired
 from spikequant.report.precision import Line, level_of
-from spikequant.report.results import Calibration, Raster, SeenQuantity, Significance, SignificanceRow
+from spikequant.report.results import Calibration, MemoryPart, Raster, SeenQuantity, Significance, SignificanceRow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,21 +115,26 @@ def raster_plot(raster: Raster) -> Figure:
     return figure
 
 
-def memory_plot(memory: GroupedMemory) -> Figure:
-    """Draw where the memory goes: each parameter group of the model, in FP32 and as quantized.
+def memory_plot(parts: Sequence[MemoryPart]) -> Figure:
+    """Draw where the memory goes, in FP32 and as quantized.
 
     Source: Q-SpiNN, Eq. 7.
 
     Args:
-        memory: Of the quantized model.
+        parts: Of the quantized model.
+
+    Raises:
+        UsageError: There is no part.
     """
+    if not parts:
+        raise UsageError("the model keeps nothing, so there is no memory to draw; give a model with weights")
     figure, (ax,) = new_figure(1, 1, height=2.0)
     with styled():
         left = [0.0, 0.0]
-        for number, group in enumerate(memory.groups):
-            sizes = [group.count * FLOAT_BITS / KIBIBYTE, group.bits / KIBIBYTE]
+        for number, part in enumerate(parts):
+            sizes = [part.fp32_bits / KIBIBYTE, part.bits / KIBIBYTE]
             color = PALETTE[number % len(PALETTE)]
-            ax.barh(["FP32", "quantized"], sizes, left=left, color=color, label=label(group.name), height=0.6)
+            ax.barh(["FP32", "quantized"], sizes, left=left, color=color, label=label(part.name), height=0.6)
             left = [start + size for start, size in zip(left, sizes, strict=True)]
         ax.invert_yaxis()
         ax.grid(visible=False, axis="y")
@@ -156,7 +160,7 @@ def _lines(rows: Sequence[SignificanceRow]) -> tuple[list[int], list[Line]]:
     """Return the levels of one quantity, the finest first, and one line per rounding."""
     found: dict[str, dict[int, float]] = {}
     for row in rows:
-        level = level_of(parse_format(row.format)) if row.frac_bits is None else row.frac_bits
+        level = level_of(parse_format(row.format.split()[0])) if row.frac_bits is None else row.frac_bits
         found.setdefault(row.rounding, {})[level] = row.accuracy
     levels = sorted({level for points in found.values() for level in points}, reverse=True)
     return levels, [Line(name, tuple(sorted(points.items(), reverse=True))) for name, points in found.items()]

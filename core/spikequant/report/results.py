@@ -117,6 +117,25 @@ class Significance:
     ranking: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class MemoryPart:
+    """One part of a model's memory: a group of parameters, or all weights, all states, all constants.
+
+    Attributes:
+        name: What it holds.
+        format: Of its numbers, as text; empty where there are several.
+        count: Numbers in it.
+        bits: What they take.
+        fp32_bits: What they would take at 32 bits each.
+    """
+
+    name: str
+    format: str
+    count: int
+    bits: int
+    fp32_bits: int
+
+
 def read_calibration(run: Path) -> Calibration | None:
     """Return the calibration in a run folder, ``None`` if there is none.
 
