@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,7 +117,7 @@ def command(
         _print(found)
     if not found.candidates:
         messages.print(_nobody(found), highlight=False)
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def _check_outputs(csv_path: Path | None, parquet_path: Path | None) -> None:
