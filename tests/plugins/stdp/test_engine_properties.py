@@ -218,6 +218,15 @@ def test_stochastic_rounding_does_not_go_up_where_the_number_equals_the_rest():
     assert on_grid(rest - 1, QFormat(3, 0), formats, key, torch.arange(5)).tolist() == [-1.0] * 5
 
 
+def test_stochastic_rounding_just_below_zero_compares_the_exact_rest(monkeypatch):
+    """The rest of -1.5 * 2**-53 is no float64: it lies between the two largest random numbers."""
+    chances = torch.tensor([1 - 2**-52, 1 - 2**-53], dtype=torch.float64)
+    monkeypatch.setattr("spikequant_stdp.engine.quantize.uniforms", lambda key, elements: chances)
+    x = torch.full((2,), -1.5 * 2**-53, dtype=torch.float64)
+    formats = Formats(rounding=Rounding.SR)
+    assert on_grid(x, QFormat(3, 0), formats, RandomKey(0, "V"), torch.arange(2)).tolist() == [0.0, -1.0]
+
+
 @settings(deadline=None)
 @given(st.integers(0, 12), st.integers(1, 5), seeds())
 def test_sums_are_added_in_ascending_order(rows, neurons, seed):

@@ -87,6 +87,13 @@ def test_a_spike_inhibits_all_other_neurons_two_steps_later():
     assert recorded.potential[:, 0].tolist() == [[0, 0, 0], [1, 0, 2], [1, 0, 2], [-3, 0, -2], [-3, 0, -2]]
 
 
+def test_a_spike_does_not_inhibit_its_own_neuron():
+    """Neuron 0 does not wait, and gains 3 in the step in which neuron 1 gains 3 and loses 4."""
+    p = parameters(2, 4, refractory=0)
+    recorded = inferred(p, state([10, 1], [3, 3]), given([0], [], [1], []))
+    assert recorded.potential[3, 0].tolist() == [3, 0]
+
+
 def test_a_waiting_neuron_is_not_inhibited():
     """Neuron 1 crosses together with neuron 0 and waits while neuron 0's inhibition arrives."""
     recorded = inferred(parameters(3, 4), state([10, 10, 1], [0, 0, 0]), given([0], [], [], []))
