@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spikequant.content_draw import content_key
 from spikequant.dataset import Split
+from spikequant.formats import QFormat
 from spikequant.learner import Learner, LearnerState
 from spikequant.lif_neuron import LifNeuron
 from spikequant.model import InputCoding, SpikingModel
-from spikequant.model.model import Precision
 from spikequant.network import ConvLayer, DenseLayer, FlattenLayer, Layer, ReadoutLayer
 from spikequant.quantizer import Quantizer
+from spikequant.rounding import Rounding, to_codes
 from spikequant.runs.checkpoint import load_checkpoint, save_checkpoint
 from spikequant.testing.kit import Contract
 
@@ -27,7 +29,6 @@ EPOCHS = 3
 SEED = 11
 CLASSES = 3
 SHAPE = (1, 4, 4)
-PRECISIONS: tuple[Precision, ...] = ("float", "integer")
 
 
 class Nearest(Quantizer):
@@ -40,10 +41,29 @@ class Nearest(Quantizer):
         return torch.floor((x / scale).clamp(*self.code_range) + 0.5).to(torch.int32)
 
 
+class Fixed(Quantizer):
+    """``Q1.4``, stochastic: no learnable clip, and random numbers of its own."""
+
+    name = "kit-fixed"
+    fmt = QFormat(1, 4)
+    rounding = Rounding.SR
+
+    def quantize(self, x: Tensor, scale: Tensor) -> Tensor:
+        """Return codes rounded at random; equal values have equal codes."""
+        return to_codes(x, self.fmt, self.rounding, key=content_key(self.seed, "w", x)).codes.to(torch.int32)
+
+
 class PlainLif(LifNeuron):
     """The ``lif`` node with its defaults."""
 
     name = "kit-lif"
+
+
+QUANTIZERS: dict[str, Callable[[], Quantizer] | None] = {
+    "floats": None,
+    "integers": lambda: Nearest(bits=6),
+    "fixed point": lambda: Fixed(bits=6),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,19 +177,19 @@ def samples() -> Split:
 
 
 def _models() -> Iterator[tuple[str, SpikingModel]]:
-    """Yield fresh models: dense and convolutional, in floats and in integers, always with the same weights."""
+    """Yield fresh models: dense and convolutional, in floats and in two kinds of integers, always the same weights."""
     networks: dict[str, tuple[Layer, ...]] = {
         "dense": (FlattenLayer(), DenseLayer(12), ReadoutLayer(CLASSES)),
         "convolutional with BatchNorm": (ConvLayer(4, batch_norm=True), FlattenLayer(), ReadoutLayer(CLASSES)),
     }
     for name, layers in networks.items():
-        for precision in PRECISIONS:
+        for precision, quantizer in QUANTIZERS.items():
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(1)
                 model = SpikingModel(layers, lambda: PlainLif(bits=6), InputCoding(SHAPE, 4, 15), timesteps=3)
-            if precision == "integer":
-                model.quantize(lambda: Nearest(bits=6))
-            yield f"{name} network in {precision}s", model
+            if quantizer is not None:
+                model.quantize(quantizer)
+            yield f"{name} network in {precision}", model
 
 
 def _train(
