@@ -12,11 +12,26 @@ import numpy as np
 from spikequant import Availability, Backend, Executable
 from spikequant.backend import Inputs
 from spikequant.counting import fan_out
-from spikequant.errors import BackendError
+from spikequant.errors import BackendError, PluginError
 from spikequant.inputs import input_values
-from spikequant.program import Conv2d, Dense, Flatten, Input, Lif, Node, Program, Readout, Weighted
+from spikequant.program import (
+    Add,
+    Conv2d,
+    Dense,
+    Flatten,
+    Input,
+    Lateral,
+    Lif,
+    Node,
+    Program,
+    Readout,
+    SpikingNode,
+    Weighted,
+)
+from spikequant.registry import node_kinds
 from spikequant.trace import Trace
 from spikequant_lava import environment
+from spikequant_lava.implementations import Kinds, implementation_of, is_implemented
 from spikequant_lava.job import Plan
 from spikequant_lava.results import read_result, trace_of
 from spikequant_lava.supervisor import RUNNER, run_job_file
@@ -30,14 +45,27 @@ MAC_SECONDS = 2e-8
 class LavaExecutable(Executable):
     """A program ready for Lava; each run is one job of one process group.
 
+    Args:
+        program: What to run.
+        python: The interpreter that has Lava.
+        kinds: Mappings of plugins' neuron kinds.
+        timeout_s: See below.
+        runner: Folder that holds the package ``lava_job``.
+
     Attributes:
         timeout_s: Seconds after which a run counts as hung; by default from the program's size.
     """
 
     def __init__(
-        self, program: Program, python: Path, *, timeout_s: float | None = None, runner: Path = RUNNER
+        self,
+        program: Program,
+        python: Path,
+        *,
+        kinds: Kinds | None = None,
+        timeout_s: float | None = None,
+        runner: Path = RUNNER,
     ) -> None:
-        self._plan = Plan(program)
+        self._plan = Plan(program, kinds)
         self._python = python
         self._runner = runner
         self.timeout_s = timeout_s
@@ -57,7 +85,7 @@ class LavaExecutable(Executable):
         """Return about ten times what ``samples`` should take, plus two minutes for a busy machine to start."""
         program = self._plan.program
         steps = samples * program.timesteps + self._plan.steps_after
-        per_step = PROCESS_SECONDS * len(program.nodes)
+        per_step = PROCESS_SECONDS * self._plan.processes
         for node in program.nodes:
             if isinstance(node, Weighted):
                 shape = program.shapes[program.source_of(node.name).name]
@@ -68,22 +96,49 @@ class LavaExecutable(Executable):
 
 
 class LavaBackend(Backend):
-    """Runs programs on lava-nc 0.10.0, Intel's simulator of Loihi, in an interpreter of its own."""
+    """Runs programs on lava-nc 0.10.0, Intel's simulator of Loihi, in an interpreter of its own.
+
+    Args:
+        kinds: Mappings of plugins' neuron kinds; default: those of the installed plugins.
+    """
 
     name: ClassVar[str] = "lava"
-    summary: ClassVar[str] = "lava-nc 0.10.0 in an isolated interpreter; one delay step per dense and conv2d, cut off"
-    supports: ClassVar[tuple[type[Node], ...]] = (Input, Dense, Conv2d, Flatten, Lif, Readout)
+    summary: ClassVar[str] = "lava-nc 0.10.0 in an isolated interpreter; its delays are undone, loops included"
+    supports: ClassVar[tuple[type[Node], ...]] = (
+        Input,
+        Dense,
+        Conv2d,
+        Lateral,
+        Add,
+        Flatten,
+        Lif,
+        SpikingNode,
+        Readout,
+    )
+
+    def __init__(self, kinds: Kinds | None = None) -> None:
+        self._given = kinds
+
+    @property
+    def _kinds(self) -> Kinds:
+        return node_kinds() if self._given is None else self._given
 
     def refusal(self, program: Program, node: Node) -> str | None:
-        """Refuse recurrence, several inputs, and nodes whose class changes the meaning of a known kind."""
-        if type(node) not in self.supports:
-            kind = next(kind for kind in self.supports if isinstance(node, kind))
-            return f"{type(node).__name__} redefines {kind.kind}, and Lava would run the plain {kind.kind}"
-        if isinstance(node, Input) and len(program.inputs) > 1:
-            return f"it is one of {len(program.inputs)} inputs; Lava runs programs of one input"
-        delayed = [edge for edge in program.inputs_of(node.name) if edge.delayed]
-        if delayed:
-            return f"the edge {delayed[0].source} -> {node.name} is delayed; Lava runs feed-forward programs only"
+        """Refuse what no path joins to the first input, plugins' kinds without implementation, redefined nodes."""
+        if node.name not in _joined(program, program.inputs[0].name):
+            return (
+                f"no path of edges, whatever their direction, joins it to the input '{program.inputs[0].name}';"
+                " Lava runs one connected graph, so make two programs"
+            )
+        if type(node) in self.supports:
+            return None
+        known = next(kind for kind in self.supports if isinstance(node, kind))
+        if not isinstance(node, SpikingNode) or (known is Lif and not is_implemented(node)):
+            return f"{type(node).__name__} redefines {known.kind}, and Lava would run the plain {known.kind}"
+        try:
+            implementation_of(node, self._kinds)
+        except (BackendError, PluginError) as error:
+            return str(error)
         return None
 
     def availability(self) -> Availability:
@@ -97,4 +152,15 @@ class LavaBackend(Backend):
         available = self.availability()
         if not available.ready:
             raise BackendError(f"backend 'lava' is not ready: {available.detail}; {available.remedy}")
-        return LavaExecutable(program, environment.current().python)
+        return LavaExecutable(program, environment.current().python, kinds=self._kinds)
+
+
+def _joined(program: Program, start: str) -> set[str]:
+    """Names of the nodes that edges join to ``start``."""
+    found: set[str] = set()
+    new = {start}
+    while new:
+        found |= new
+        touching = [edge for edge in program.edges if edge.source in new or edge.target in new]
+        new = {name for edge in touching for name in (edge.source, edge.target)} - found
+    return found

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikequant.program import Conv2d, Flatten, Input, IntArray, Lif, Node, Program, Weighted
+from spikequant.program import Conv2d, Input, IntArray, Lateral, Lif, Node, Program, Readout, SpikingNode, Weighted
 from spikequant.program.arithmetic import per_neuron
-from spikequant_lava.layout import Layout
+from spikequant_lava.implementations import Kinds, implementation_of
 from spikequant_lava.placement import Placement, placed
+from spikequant_lava.wiring import Relay, Wiring
 
 Arrays = dict[str, NDArray[Any]]
 Fields = dict[str, Any]
@@ -24,28 +25,37 @@ class Plan:
 
     Attributes:
         program: What is run.
+        wiring: Which process feeds which, and when.
         layouts: Layout of every node's output.
         placements: The process chosen for each weighted node.
-        delays: Steps by which each node's output lags behind the program: one per dense or conv2d on its way.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, kinds: Kinds | None = None) -> None:
         self.program = program
-        self.layouts: dict[str, Layout] = {}
-        self.delays: dict[str, int] = {}
+        self.wiring = Wiring(program)
+        self.layouts = self.wiring.layouts
         self.placements: dict[str, Placement] = {
-            node.name: placed(program, node) for node in program.nodes if isinstance(node, Weighted)
+            node.name: placed(program, node, immediate=not self.wiring.steps[node.name])
+            for node in program.order
+            if isinstance(node, Weighted)
         }
-        self._carriers: dict[str, str] = {}  # whose process puts a node's value out: flatten has none
-        self._nodes: list[Fields] = []
+        self._kinds: Kinds = kinds or {}
+        self._processes: list[Fields] = []
         self._arrays: Arrays = {}
         for node in program.order:
             self._add(node)
+        for relay in self.wiring.relays:
+            self._add_relay(relay)
 
     @property
     def steps_after(self) -> int:
-        """Steps that Lava runs after the last input, until the deepest node has seen it."""
-        return max(self.delays.values())
+        """Steps that Lava runs after the last input, until the node that lags most has seen it."""
+        return max(self.wiring.lags.values())
+
+    @property
+    def processes(self) -> int:
+        """How many processes Lava runs for the program."""
+        return len(self._processes)
 
     def job(self, inputs: Mapping[str, IntArray]) -> Arrays:
         """Return the arrays of the job file.
@@ -58,32 +68,32 @@ class Plan:
         for node in self.program.inputs:
             frames = inputs[node.name][0] if node.coding == "direct" else _sample_major(inputs[node.name])
             arrays[f"{node.name}/frames"] = self.layouts[node.name].to_lava(frames)
-        description = {"timesteps": self.program.timesteps, "samples": samples, "nodes": self._nodes}
+        description = {
+            "timesteps": self.program.timesteps,
+            "samples": samples,
+            "steps_after": self.steps_after,
+            "processes": self._processes,
+        }
         arrays["description"] = np.array(json.dumps(description))
         return arrays
 
     def _add(self, node: Node) -> None:
         if isinstance(node, Input):
-            self._place(node, Layout.of(node.shape), delay=0)
             self._describe(node, process="source", repeat=self.program.timesteps if node.coding == "direct" else 1)
-            return
-        source = self.program.source_of(node.name).name
-        before, delay = self.layouts[source], self.delays[source]
-        if isinstance(node, Flatten):
-            self._place(node, before.flattened(), delay)
-            self._carriers[node.name] = self._carriers[source]
         elif isinstance(node, Weighted):
-            self._place(node, Layout.of(self.program.shapes[node.name]), delay + 1)
-            self._add_weighted(node, before, source=self._carriers[source])
-        else:
-            self._place(node, before, delay)
-            self._add_neuron(node, source)
+            self._add_weighted(node)
+        elif isinstance(node, Lateral):
+            self._describe(node, process="lateral", code=node.code)
+        elif isinstance(node, Readout):
+            self._neuron(node, "bias", self._bias(node))
+            self._describe(node, process="readout")
+        elif type(node) is Lif:
+            self._add_lif(node)
+        elif isinstance(node, SpikingNode):
+            self._add_plugin(node)
 
-    def _place(self, node: Node, layout: Layout, delay: int) -> None:
-        self.layouts[node.name], self.delays[node.name] = layout, delay
-        self._carriers[node.name] = node.name
-
-    def _add_weighted(self, node: Weighted, before: Layout, source: str) -> None:
+    def _add_weighted(self, node: Weighted) -> None:
+        before = self.layouts[self.program.source_of(node.name).name]
         if isinstance(node, Conv2d):
             window = {key: list(getattr(node, key)[::-1]) for key in ("stride", "padding", "dilation")}
             codes = node.codes.transpose(3, 2, 0, 1)
@@ -93,34 +103,66 @@ class Plan:
         placement = self.placements[node.name]
         bias = node.bias if node.bias is not None and placement.own_bias else np.zeros(node.out_channels, np.int64)
         self._arrays.update({f"{node.name}/weights": codes, f"{node.name}/bias": bias})
+        fields = {key: getattr(placement, key) for key in ("process", "graded", "dtype", "immediate")}
+        self._describe(node, **fields, **extra)
+
+    def _add_lif(self, node: Lif) -> None:
+        self._neuron(node, "theta", node.theta)
+        self._neuron(node, "bias", self._bias(node, node.bias))
+        rules: Fields = {key: getattr(node, key) for key in ("order", "u_bits", "overflow")}
+        rules.update(leak=dataclasses.asdict(node.leak), reset=dataclasses.asdict(node.reset))
+        self._describe(node, process="lif", rules=rules)
+
+    def _add_plugin(self, node: SpikingNode) -> None:
+        found = implementation_of(node, self._kinds)
+        self._arrays.update({f"{node.name}/field/{key}": array for key, array in found.arrays.items()})
+        self._arrays[f"{node.name}/order"] = self.layouts[node.name].order
         self._describe(
-            node, process=placement.process, source=source, graded=placement.graded, dtype=placement.dtype, **extra
+            node,
+            process="plugin",
+            kind=node.kind,
+            path=found.path,
+            text=found.text,
+            scalars=found.scalars,
+            arrays=list(found.arrays),
+            variables=list(node.variables),
+            program_shape=list(self.program.shapes[node.name]),
         )
 
-    def _add_neuron(self, node: Node, source: str) -> None:
-        carrier = self._carriers[source]
-        if isinstance(node, Lif):
-            self._neuron(node, "theta", node.theta)
-            self._neuron(node, "bias", self._bias(source, node.bias))
-            rules: Fields = {key: getattr(node, key) for key in ("order", "u_bits", "overflow")}
-            rules.update(leak=dataclasses.asdict(node.leak), reset=dataclasses.asdict(node.reset))
-            self._describe(node, process="lif", source=carrier, rules=rules)
-        else:
-            self._neuron(node, "bias", self._bias(source, None))
-            self._describe(node, process="readout", source=carrier)
+    def _add_relay(self, relay: Relay) -> None:
+        layout = self.layouts[relay.node]
+        if relay.order is not None:
+            self._arrays[f"{relay.name}/order"] = relay.order
+        self._processes.append(
+            {
+                "name": relay.name,
+                "process": "relay",
+                "sources": list(relay.sources),
+                "shape": list(layout.lava_shape),
+                "lag": self.wiring.lags[relay.node],
+                "depth": relay.depth,
+                "masked": relay.masked,
+                "ordered": relay.order is not None,
+            }
+        )
 
     def _describe(self, node: Node, **fields: Any) -> None:
-        shape = list(self.layouts[node.name].lava_shape)
-        self._nodes.append({"name": node.name, "shape": shape, "delay": self.delays[node.name], **fields})
+        common = {
+            "name": node.name,
+            "sources": list(self.wiring.feeds[node.name]),
+            "shape": list(self.layouts[node.name].lava_shape),
+            "lag": self.wiring.lags[node.name],
+        }
+        self._processes.append({**common, **fields})
 
-    def _bias(self, source: str, own: IntArray | None) -> IntArray:
+    def _bias(self, node: Node, own: IntArray | None = None) -> IntArray:
         """The constant that a neuron adds: its own and that of the weighted node before it."""
-        total = np.zeros((1, *self.program.shapes[source]), np.int64)
+        source = self.program.source_of(node.name)
+        total = np.zeros((1, *self.program.shapes[source.name]), np.int64)
         if own is not None:
             total = total + per_neuron(own, total.ndim)
-        before = self.program.by_name[source]
-        if isinstance(before, Weighted) and before.bias is not None and not self.placements[source].own_bias:
-            total = total + per_neuron(before.bias, total.ndim)
+        if isinstance(source, Weighted) and source.bias is not None and not self.placements[source.name].own_bias:
+            total = total + per_neuron(source.bias, total.ndim)
         result: IntArray = total[0]
         return result
 

@@ -34,6 +34,7 @@ class Placement:
         graded: Whether the input is more than spikes in {0, 1}.
         dtype: What our own process multiplies in: ``float64`` where exact, else ``int64``.
         own_bias: Whether the process adds the bias itself, because what follows cannot.
+        immediate: Whether it sends in the step in which it receives, as Lava's own cannot.
     """
 
     process: str
@@ -41,18 +42,25 @@ class Placement:
     graded: bool
     dtype: str
     own_bias: bool
+    immediate: bool
 
     def __str__(self) -> str:
         stock = {"stock_dense": "Lava's Dense", "stock_conv": "Lava's Conv"}
         return stock.get(self.process) or f"own {self.process.replace('_', ' ')} ({self.reason})"
 
 
-def placed(program: Program, node: Weighted) -> Placement:
-    """Return the placement of ``node``: Lava's own process if it is exact over the whole input range."""
+def placed(program: Program, node: Weighted, *, immediate: bool = False) -> Placement:
+    """Return the placement of ``node``: Lava's own process if it is exact over the whole input range.
+
+    Args:
+        program: The program.
+        node: One of its nodes.
+        immediate: Whether its loop leaves no step for Lava's own process.
+    """
     low, high = program.ranges[program.source_of(node.name).name]
     largest = int(np.abs(node.codes).reshape(node.out_channels, -1).sum(axis=1).max()) * max(-low, high)
     own_bias = node.bias is not None and not _takes_bias(program, node.name)
-    reason = _reason(node, (low, high), largest, own_bias)
+    reason = _reason(node, (low, high), largest, own_bias, immediate)
     kind = "conv" if isinstance(node, Conv2d) else "dense"
     return Placement(
         process=f"{'integer' if reason else 'stock'}_{kind}",
@@ -60,12 +68,14 @@ def placed(program: Program, node: Weighted) -> Placement:
         graded=(low, high) != (0, 1),
         dtype="float64" if largest < FLOAT_LIMIT else "int64",
         own_bias=own_bias,
+        immediate=immediate,
     )
 
 
-def _reason(node: Weighted, source: tuple[int, int], largest: int, own_bias: bool) -> str:
+def _reason(node: Weighted, source: tuple[int, int], largest: int, own_bias: bool, immediate: bool) -> str:
     """Say why Lava's own process will not do; empty if it will."""
     limits = [
+        (immediate, "its loop has no delayed edge for the step that Lava's process takes"),
         (
             source[0] < -MESSAGE_LIMIT or source[1] >= MESSAGE_LIMIT,
             f"inputs {source[0]}..{source[1]} exceed signed 24 bits",
@@ -98,6 +108,7 @@ def _conv_limits(node: Conv2d, largest: int) -> list[tuple[bool, str]]:
 
 
 def _takes_bias(program: Program, name: str) -> bool:
-    """Whether every node after ``name`` can add its bias."""
-    followers = [program.by_name[edge.target] for edge in program.edges if edge.source == name]
-    return bool(followers) and all(isinstance(node, (Lif, Readout)) for node in followers)
+    """Whether every node after ``name`` can add its bias; a delayed edge carries none at the first timestep."""
+    edges = [edge for edge in program.edges if edge.source == name]
+    kinds = [type(program.by_name[edge.target]) for edge in edges if not edge.delayed]
+    return len(kinds) == len(edges) > 0 and all(kind in (Lif, Readout) for kind in kinds)

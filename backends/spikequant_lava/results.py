@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spikequant.counting import readout_counts, spiking_counts, weighted_counts
 from spikequant.counts import Counts, NodeCounts
 from spikequant.oracle import value_of
-from spikequant.program import IntArray, Lif, Program, Readout, Weighted
+from spikequant.program import IntArray, Lateral, Program, Readout, SpikingNode, Weighted
 from spikequant.trace import Trace
 from spikequant_lava.job import Plan
 
@@ -38,12 +38,52 @@ def trace_of(plan: Plan, inputs: Mapping[str, IntArray], result: Arrays, *, reco
     program = plan.program
     spikes = {n.name: _shaped(plan, n.name, result[f"{n.name}/spikes"]) for n in program.spiking}
     outputs = {n.name: _shaped(plan, n.name, result[f"{n.name}/output"]) for n in program.readouts}
-    saturations = {n.name: int(result[f"{n.name}/saturations"].sum()) for n in program.spiking}
-    counts = _counts(plan, {**inputs, **spikes, **outputs}, saturations, result)
+    counts = _counts(plan, Values(program, {**inputs, **spikes, **outputs}), result)
     if not record:
         return Trace(outputs=outputs, counts=counts)
-    potentials = {n.name: _shaped(plan, n.name, result[f"{n.name}/potential"]) for n in program.spiking}
+    potentials = {
+        name: _shaped(plan, node.name, result[f"{node.name}/state_{variable}"])
+        for node in program.spiking
+        for name, variable in zip(node.state_names, node.variables, strict=True)
+    }
     return Trace(spikes, potentials, outputs, counts)
+
+
+class Values:
+    """Values of all nodes, those without state computed from what was recorded.
+
+    Args:
+        program: The program.
+        known: ``(timesteps, batch, *shape)`` of every input, spiking and readout node.
+    """
+
+    def __init__(self, program: Program, known: Mapping[str, NDArray[Any]]) -> None:
+        self._program = program
+        self._known = dict(known)
+
+    def of(self, name: str) -> NDArray[Any]:
+        """Return ``(timesteps, batch, *shape)`` of a node."""
+        if name not in self._known:
+            x = self.into(name)
+            value = value_of(self._program.by_name[name], [_merged(array) for array in x])
+            self._known[name] = value.reshape(*x[0].shape[:2], *value.shape[1:])
+        return self._known[name]
+
+    def into(self, name: str) -> list[IntArray]:
+        """Return what arrives at a node, one array for each edge; a delayed one brings zero first."""
+        found = []
+        for edge in self._program.inputs_of(name):
+            value = self.of(edge.source).astype(np.int64)
+            if edge.delayed:
+                value = np.concatenate([np.zeros_like(value[:1]), value[:-1]])
+            found.append(value)
+        return found
+
+
+def _merged(values: IntArray) -> IntArray:
+    """Join timesteps and batch into one axis."""
+    merged: IntArray = values.reshape(-1, *values.shape[2:])
+    return merged
 
 
 def _shaped(plan: Plan, name: str, rows: NDArray[Any]) -> NDArray[Any]:
@@ -53,36 +93,29 @@ def _shaped(plan: Plan, name: str, rows: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(values.reshape(-1, timesteps, *values.shape[1:]).swapaxes(0, 1))
 
 
-def _counts(plan: Plan, values: Mapping[str, Any], saturations: Mapping[str, int], result: Arrays) -> Counts:
+def _counts(plan: Plan, values: Values, result: Arrays) -> Counts:
     program = plan.program
-    samples = next(iter(values.values())).shape[1]
     nodes: dict[str, NodeCounts] = {}
     for node in program.order:
-        if isinstance(node, Weighted):
-            nodes[node.name] = weighted_counts(
-                program, node, _merged(program, program.source_of(node.name).name, values)
-            )
-        elif isinstance(node, Lif):
-            fired = values[node.name]
-            nodes[node.name] = spiking_counts(
-                program, node, fired.size, int(np.count_nonzero(fired)), saturations[node.name]
-            )
+        if isinstance(node, (Weighted, Lateral)):
+            (x,) = values.into(node.name)
+            nodes[node.name] = weighted_counts(program, node, _merged(x))
+        elif isinstance(node, SpikingNode):
+            fired, acted = values.of(node.name), int(np.maximum(result[f"{node.name}/saturations"], 0).sum())
+            nodes[node.name] = spiking_counts(program, node, fired.size, int(np.count_nonzero(fired)), acted)
         elif isinstance(node, Readout):
-            nodes[node.name] = readout_counts(program, node, values[node.name].size)
-    return Counts("lava", samples, nodes, notes=_notes(plan, result))
-
-
-def _merged(program: Program, name: str, values: Mapping[str, Any]) -> IntArray:
-    """Values of node ``name`` as ``(timesteps * batch, *shape)``; a node without state is computed from its source."""
-    if name in values:
-        known = np.asarray(values[name])
-        return known.reshape(-1, *known.shape[2:]).astype(np.int64)
-    return value_of(program.by_name[name], [_merged(program, program.source_of(name).name, values)])
+            nodes[node.name] = readout_counts(program, node, values.of(node.name).size)
+    return Counts("lava", values.of(program.inputs[0].name).shape[1], nodes, notes=_notes(plan, result))
 
 
 def _notes(plan: Plan, result: Arrays) -> tuple[str, ...]:
-    """Say which process carried each node and what ran."""
+    """Say which process carried each node, what ran, and what was not counted."""
     versions = json.loads(str(result["report"]))["versions"]
     ran = ", ".join(f"{name} {version}" for name, version in versions.items())
-    carried = tuple(f"{name}: {placement}" for name, placement in plan.placements.items())
-    return (f"run by {ran}", *carried)
+    carried = [f"{name}: {placement}" for name, placement in plan.placements.items()]
+    silent = [
+        f"{node.name}: saturations are not counted, since its implementation does not say where overflow acts"
+        for node in plan.program.spiking
+        if result[f"{node.name}/saturations"].min() < 0
+    ]
+    return (f"run by {ran}", *carried, *silent)

@@ -14,6 +14,7 @@ from spikequant.errors import BackendError
 RUNNER = Path(__file__).with_name("runner")
 GRACE_SECONDS = 5.0
 LOG_LINES = 15
+BLAME = "ImplementationError: "
 QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"  # it says so when it removes shared memory
 
 
@@ -56,7 +57,7 @@ def run_job_file(python: Path, job: Path, result: Path, timeout_s: float, runner
         return
     seconds = time.monotonic() - started
     story = f"exceeded {timeout_s:.0f} s" if code is None else f"ended with {_ending(code)} after {seconds:.1f} s"
-    raise BackendError(f"the Lava run {story}; the end of its log:\n{_last_lines(log)}")
+    raise BackendError(f"{_blame(log)}the Lava run {story}; the end of its log:\n{_last_lines(log)}")
 
 
 def clean_environment() -> dict[str, str]:
@@ -116,6 +117,12 @@ def _state(stat: Path) -> tuple[str, int]:
 
 def _ending(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _blame(log: Path) -> str:
+    """What a plugin's implementation did wrong, if that is what the log tells."""
+    said = [line.partition(BLAME)[2] for line in log.read_text(errors="replace").splitlines() if BLAME in line]
+    return f"{said[-1]}; " if said else ""
 
 
 def _last_lines(log: Path) -> str:

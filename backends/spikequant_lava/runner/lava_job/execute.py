@@ -29,7 +29,7 @@ def run_job(job: Path, result: Path, supervision: Supervision) -> None:
         arrays = {key: archive[key] for key in archive.files}
     description = json.loads(str(arrays.pop("description")))
     network = Network(description, arrays, result.parent / "recorded")
-    steps = network.rows + max(node["delay"] for node in description["nodes"])
+    steps = network.rows + description["steps_after"]
 
     network.first.create_runtime(run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
     supervision.guard(network.first.runtime._messaging_infrastructure.actors)  # Lava offers no public way
@@ -42,7 +42,8 @@ def run_job(job: Path, result: Path, supervision: Supervision) -> None:
     values: dict[str, Any] = {}
     for name, recorder in network.recorders.items():
         values.update({f"{name}/{key}": recorder.read(key) for key in recorder.keys})
-    values["report"] = np.array(json.dumps({"steps": steps, "seconds": seconds, "versions": versions()}))
+    report = {"steps": steps, "seconds": seconds, "versions": versions()}
+    values["report"] = np.array(json.dumps(report))
     partial = result.with_suffix(".part")
     with partial.open("wb") as stream:
         np.savez(stream, **values)

@@ -10,34 +10,40 @@ from lava.proc.conv.process import Conv
 from lava.proc.dense.process import Dense
 from lava.utils.weightutils import SignMode
 
+from .implementation import Implementation
+from .processes.lateral import IntegerLateral
 from .processes.lif import IntegerLif
+from .processes.plugin import PluginNeurons
 from .processes.readout import IntegerReadout
+from .processes.relay import Relay
 from .processes.source import FrameSource
 from .processes.weighted import IntegerConv, IntegerDense
 from .recording import Recorder
 
 GRADED_BITS = 24
+STATE = np.int32
 
 
 class Network:
-    """The processes of one job; ``recorders`` hold what the spiking and readout nodes wrote."""
+    """The processes of one job; ``recorders`` hold what the spiking and readout nodes wrote.
+
+    ``first`` is a process to start all from, ``rows`` the number of timesteps of all samples.
+    """
 
     def __init__(self, description: dict[str, Any], arrays: Any, folder: Path) -> None:
         self.timesteps: int = description["timesteps"]
         self.rows: int = description["samples"] * self.timesteps
         self.recorders: dict[str, Recorder] = {}
-        self.first: Any = None
         self._arrays = arrays
         self._folder = folder
-        outputs: dict[str, Any] = {}
-        for node in description["nodes"]:
-            process, inlet, outlet = getattr(self, "_" + node["process"])(node)
-            if inlet is None:
-                self.first = self.first or process
-            else:
-                source = outputs[node["source"]]
-                (source if source.shape == inlet.shape else source.reshape(inlet.shape)).connect(inlet)
-            outputs[node["name"]] = outlet
+        nodes = description["processes"]
+        made = {node["name"]: getattr(self, "_" + node["process"])(node) for node in nodes}
+        self.first: Any = next(made[node["name"]][0] for node in nodes if node["process"] == "source")
+        for node in nodes:
+            _, inlet, _ = made[node["name"]]
+            for source in node["sources"]:
+                outlet = made[source][2]
+                (outlet if outlet.shape == inlet.shape else outlet.reshape(inlet.shape)).connect(inlet)
 
     def _array(self, node: dict[str, Any], key: str) -> Any:
         return self._arrays[f"{node['name']}/{key}"]
@@ -45,6 +51,21 @@ class Network:
     def _source(self, node: dict[str, Any]) -> Any:
         process = FrameSource(frames=self._array(node, "frames"), repeat=node["repeat"], name=node["name"])
         return process, None, process.s_out
+
+    def _relay(self, node: dict[str, Any]) -> Any:
+        process = Relay(
+            shape=tuple(node["shape"]),
+            depth=node["depth"],
+            order=self._array(node, "order") if node["ordered"] else None,
+            masked_every=self.timesteps if node["masked"] else 0,
+            lag=node["lag"],
+            name=node["name"],
+        )
+        return process, process.a_in, process.s_out
+
+    def _lateral(self, node: dict[str, Any]) -> Any:
+        process = IntegerLateral(shape=tuple(node["shape"]), code=node["code"], name=node["name"])
+        return process, process.s_in, process.a_out
 
     def _stock_dense(self, node: dict[str, Any]) -> Any:
         # Mixed signs cost the lowest of 8 + 1 bits: twice the code, halved again after the sum, loses nothing.
@@ -72,7 +93,9 @@ class Network:
 
     def _integer_dense(self, node: dict[str, Any]) -> Any:
         weights = self._array(node, "weights").astype(node["dtype"])
-        process = IntegerDense(weights=weights, bias=self._array(node, "bias"), name=node["name"])
+        process = IntegerDense(
+            weights=weights, bias=self._array(node, "bias"), immediate=node["immediate"], name=node["name"]
+        )
         return process, process.s_in, process.a_out
 
     def _integer_conv(self, node: dict[str, Any]) -> Any:
@@ -83,22 +106,32 @@ class Network:
             output_shape=tuple(node["shape"]),
             window=node["window"],
             groups=node["groups"],
+            immediate=node["immediate"],
             name=node["name"],
         )
         return process, process.s_in, process.a_out
 
     def _lif(self, node: dict[str, Any]) -> Any:
-        shape = tuple(node["shape"])
-        recorder = self._recorder(
-            node, spikes=(shape, np.uint8), potential=(shape, np.int32), saturations=((), np.int64)
-        )
         process = IntegerLif(
-            shape=shape,
+            shape=tuple(node["shape"]),
             theta=self._array(node, "theta"),
             bias=self._array(node, "bias"),
             rules=node["rules"],
             timesteps=self.timesteps,
-            recorder=recorder,
+            recorder=self._spiking_recorder(node, ["potential"]),
+            name=node["name"],
+        )
+        return process, process.a_in, process.s_out
+
+    def _plugin(self, node: dict[str, Any]) -> Any:
+        fields = {**node["scalars"], **{key: self._array(node, f"field/{key}") for key in node["arrays"]}}
+        neurons = Implementation(node, fields, self._folder.with_name("implementations"))
+        process = PluginNeurons(
+            shape=tuple(node["shape"]),
+            neurons=neurons,
+            order=self._array(node, "order"),
+            timesteps=self.timesteps,
+            recorder=self._spiking_recorder(node, node["variables"]),
             name=node["name"],
         )
         return process, process.a_in, process.s_out
@@ -110,7 +143,12 @@ class Network:
         process = IntegerReadout(shape=shape, bias=bias, timesteps=self.timesteps, recorder=recorder, name=node["name"])
         return process, process.a_in, process.s_out
 
+    def _spiking_recorder(self, node: dict[str, Any], variables: list[str]) -> Recorder:
+        shape = tuple(node["shape"])
+        states = {f"state_{variable}": (shape, STATE) for variable in variables}
+        return self._recorder(node, spikes=(shape, np.uint8), saturations=((), np.int64), **states)
+
     def _recorder(self, node: dict[str, Any], **arrays: Any) -> Recorder:
-        recorder = Recorder(self._folder / node["name"], self.rows, node["delay"], **arrays)
+        recorder = Recorder(self._folder / node["name"], self.rows, node["lag"], **arrays)
         self.recorders[node["name"]] = recorder
         return recorder

@@ -11,13 +11,13 @@ import numpy as np
 class Recorder:
     """Rows of some arrays, one per timestep of the run; rows outside the run are dropped.
 
-    A process at depth ``delay`` sees the first input at step ``delay + 1`` of Lava's clock.
+    A process whose node lags ``lag`` steps sees the first input at step ``lag + 1`` of Lava's clock.
     """
 
-    def __init__(self, folder: Path, rows: int, delay: int, **arrays: tuple[tuple[int, ...], Any]) -> None:
+    def __init__(self, folder: Path, rows: int, lag: int, **arrays: tuple[tuple[int, ...], Any]) -> None:
         self._paths = {key: folder / f"{key}.npy" for key in arrays}
         self._rows = rows
-        self._delay = delay
+        self._lag = lag
         self._open: dict[str, Any] = {}
         folder.mkdir(parents=True)
         for key, (shape, dtype) in arrays.items():
@@ -30,13 +30,17 @@ class Recorder:
 
     def row(self, time_step: int) -> int:
         """Index of the row that belongs to Lava's ``time_step`` (which counts from 1)."""
-        return time_step - 1 - self._delay
+        return time_step - 1 - self._lag
+
+    def covers(self, time_step: int) -> bool:
+        """Whether ``time_step`` belongs to the run."""
+        return 0 <= self.row(time_step) < self._rows
 
     def write(self, time_step: int, **values: Any) -> None:
         """Store one row of each array."""
-        row = self.row(time_step)
-        if not 0 <= row < self._rows:
+        if not self.covers(time_step):
             return
+        row = self.row(time_step)
         for key, value in values.items():
             if key not in self._open:
                 self._open[key] = np.lib.format.open_memmap(self._paths[key], "r+")

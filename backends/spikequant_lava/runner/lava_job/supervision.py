@@ -12,9 +12,11 @@ import select
 import signal
 import sys
 import threading
+import time
 from typing import Any, NoReturn
 
 POLL_SECONDS = 0.2
+GRACE_SECONDS = 3.0
 
 
 class Supervision(threading.Thread):
@@ -39,9 +41,7 @@ class Supervision(threading.Thread):
     def report(self) -> None:
         """Print the tracebacks that Lava's processes sent home: Lava itself only counts them."""
         with self._lock:
-            for actor in self._actors:
-                if actor.exception is not None:
-                    sys.stderr.write(actor.exception[1])
+            sys.stderr.writelines(self._tracebacks())
 
     def run(self) -> None:
         """Poll until the process ends."""
@@ -51,16 +51,45 @@ class Supervision(threading.Thread):
             if (readable and not os.read(0, 1)) or os.getppid() != self._client:
                 end_group("the client is gone")
             with self._lock:
-                for actor in self._actors:
-                    if not actor.is_alive():
-                        end_group(self._story(actor))
+                codes = [self._exit_code(actor) for actor in self._actors]
+                ended = [code for code in codes if code is not None]
+                if ended or self._tracebacks():
+                    end_group(self._story(max(ended, key=abs, default=0)))
 
     @staticmethod
-    def _story(actor: Any) -> str:
-        """What is known of a process that ended: the traceback it sent, or its exit code."""
-        if actor.exception is not None:
-            return str(actor.exception[1])
-        return f"a process of Lava ended with exit code {actor.exitcode} in the middle of the run"
+    def _exit_code(actor: Any) -> int | None:
+        """Exit code of a process that has ended; none of one that Lava has joined and closed."""
+        try:
+            code: int | None = actor.exitcode
+        except ValueError:
+            return None
+        return code
+
+    def _tracebacks(self) -> list[str]:
+        """What Lava's processes raised."""
+        found = []
+        for actor in self._actors:
+            try:
+                raised = actor.exception
+            except (OSError, EOFError):  # Lava is joining it in this moment, and reads the pipe itself
+                continue
+            if raised is not None:
+                found.append(str(raised[1]))
+        return found
+
+    def _story(self, code: int) -> str:
+        """What is known: a traceback that some process sent, or the exit code of the one that ended.
+
+        A process that raises tells Lava's own service first, which then ends quietly and may be found before it.
+        """
+        deadline = time.monotonic() + GRACE_SECONDS
+        while True:
+            tracebacks = self._tracebacks()
+            if tracebacks:
+                return tracebacks[0]
+            if code or time.monotonic() > deadline:
+                return f"a process of Lava ended with exit code {code} in the middle of the run"
+            time.sleep(POLL_SECONDS / 10)
 
 
 def end_group(reason: str) -> NoReturn:

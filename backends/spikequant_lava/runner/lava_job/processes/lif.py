@@ -64,7 +64,7 @@ class PyIntegerLif(PyLoihiProcessModel):  # type: ignore[misc]
         kept = kept if reads else self.leaked(kept)
         self.u[:] = self.stored(kept)
         self.recorder.write(
-            self.time_step, spikes=spikes, potential=self.u, saturations=np.count_nonzero(self.u != kept)
+            self.time_step, spikes=spikes, state_potential=self.u, saturations=np.count_nonzero(self.u != kept)
         )
         self.s_out.send(spikes.astype(np.int64))
 

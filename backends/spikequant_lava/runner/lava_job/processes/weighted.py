@@ -1,6 +1,6 @@
 """Exact integer dense and convolution, for programs that Lava's own processes would not compute exactly.
 
-Like Lava's own, both send at step t what they accumulated at step t - 1.
+Like Lava's own, both send at step t what they accumulated at step t - 1, unless they are ``immediate``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 class IntegerDense(AbstractProcess):  # type: ignore[misc]
     """``a_out = weights @ s_in + bias``; ``weights`` is int64, or float64 where that is exact and faster."""
 
-    def __init__(self, *, weights: Any, bias: Any, name: str) -> None:
-        super().__init__(weights=weights, bias=bias, name=name)
+    def __init__(self, *, weights: Any, bias: Any, immediate: bool, name: str) -> None:
+        super().__init__(weights=weights, bias=bias, immediate=immediate, name=name)
         self.s_in = InPort(shape=(weights.shape[1],))
         self.a_out = OutPort(shape=(weights.shape[0],))
         self.a_buff = Var(shape=(weights.shape[0],), init=0)
@@ -33,16 +33,33 @@ class IntegerConv(AbstractProcess):  # type: ignore[misc]
     """Cross-correlation over (width, height, channels); ``weights`` is (kw, kh, out, in / groups)."""
 
     def __init__(
-        self, *, weights: Any, bias: Any, input_shape: Any, output_shape: Any, window: Any, groups: int, name: str
+        self,
+        *,
+        weights: Any,
+        bias: Any,
+        input_shape: Any,
+        output_shape: Any,
+        window: Any,
+        groups: int,
+        immediate: bool,
+        name: str,
     ) -> None:
-        super().__init__(weights=weights, bias=bias, window=window, groups=groups, output_shape=output_shape, name=name)
+        super().__init__(
+            weights=weights,
+            bias=bias,
+            window=window,
+            groups=groups,
+            output_shape=output_shape,
+            immediate=immediate,
+            name=name,
+        )
         self.s_in = InPort(shape=input_shape)
         self.a_out = OutPort(shape=output_shape)
         self.a_buff = Var(shape=output_shape, init=0)
 
 
-class _Delayed(PyLoihiProcessModel):  # type: ignore[misc]
-    """Sends the previous step's sums; a model says how to accumulate."""
+class _Weighted(PyLoihiProcessModel):  # type: ignore[misc]
+    """Sends the previous step's sums, or this step's if ``immediate``; a model says how to accumulate."""
 
     s_in: Any = LavaPyType(PyInPort.VEC_DENSE, np.int64)
     a_out: Any = LavaPyType(PyOutPort.VEC_DENSE, np.int64)
@@ -52,12 +69,16 @@ class _Delayed(PyLoihiProcessModel):  # type: ignore[misc]
         super().__init__(proc_params)
         self.weights = proc_params["weights"]
         self.bias = proc_params["bias"]
+        self.immediate = proc_params["immediate"]
 
     def run_spk(self) -> None:
-        """Send, receive, accumulate."""
-        self.a_out.send(self.a_buff)
+        """Send, receive, accumulate; or receive, accumulate, send."""
+        if not self.immediate:
+            self.a_out.send(self.a_buff)
         x = self.s_in.recv().astype(self.weights.dtype)
         self.a_buff = self.accumulated(x).astype(np.int64) + self.bias
+        if self.immediate:
+            self.a_out.send(self.a_buff)
 
     def accumulated(self, x: Any) -> Any:
         """Weighted sums of ``x`` without bias."""
@@ -67,7 +88,7 @@ class _Delayed(PyLoihiProcessModel):  # type: ignore[misc]
 @implements(proc=IntegerDense, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt")
-class PyIntegerDense(_Delayed):
+class PyIntegerDense(_Weighted):
     """Python model of :class:`IntegerDense`."""
 
     def accumulated(self, x: Any) -> Any:
@@ -78,7 +99,7 @@ class PyIntegerDense(_Delayed):
 @implements(proc=IntegerConv, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt")
-class PyIntegerConv(_Delayed):
+class PyIntegerConv(_Weighted):
     """Python model of :class:`IntegerConv`."""
 
     def __init__(self, proc_params: Any) -> None:
