@@ -59,11 +59,14 @@ class RandomKey:
 
     @property
     def stream(self) -> int:
-        """The 64-bit start of this key's stream."""
+        """The 64-bit start of this key's stream: output ``draw`` of a SplitMix64 started at :attr:`root`."""
+        return mix((self.root + _GOLDEN * (self.draw + 1)) & _MASK)
+
+    @property
+    def root(self) -> int:
+        """What the streams of all draws of one seed and tensor are made from, 64 bits."""
         digest = hashlib.blake2b(self.tensor.encode(), digest_size=8).digest()
-        start = mix(self.seed & _MASK)
-        start = mix(start ^ int.from_bytes(digest, "little"))
-        return mix((start + _GOLDEN * (self.draw + 1)) & _MASK)
+        return mix(mix(self.seed & _MASK) ^ int.from_bytes(digest, "little"))
 
 
 def mix(z: int) -> int:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikequant.counter_rng import RandomKey
-from spikequant_stdp.engine.parameters import Parameters
+from spikequant.formats import QFormat
+from spikequant.rounding import Overflow, Rounding
+from spikequant_stdp.engine.exactness import FLOAT32_BITS
+from spikequant_stdp.engine.parameters import CONDUCTANCE_SCALE, DECAY_UNIT, Formats, Parameters
 
 LINE = 16
 _CODINGS = {"poisson": 0, "regular": 1}
@@ -20,32 +24,60 @@ _PIXELS = 256
 _ints = ctypes.c_int64
 _pointer = ctypes.c_void_p
 _float = ctypes.c_float
+_double = ctypes.c_double
+_ROUNDINGS = {Rounding.TR: 0, Rounding.RN: 1, Rounding.SR: 2}
 
 
 class JobStruct(ctypes.Structure):
     """``Job`` in job.h."""
 
     _fields_ = (
-        *((name, _ints) for name in ("inputs", "neurons", "padded", "steps", "refractory", "coding")),
+        *((name, _ints) for name in ("inputs", "neurons", "padded", "steps", "refractory", "conductance", "coding")),
         ("stream", ctypes.c_uint64),
         *((name, _pointer) for name in ("thresholds", "regular")),
-        *((name, _float) for name in ("rest", "reset", "threshold", "inhibition", "decay", "theta_plus")),
+        *((name, _float) for name in ("rest", "reset", "threshold", "inhibition", "decay", "g_decay", "theta_plus")),
         *((name, _float) for name in ("theta_decay", "trace_decay", "w_max", "norm", "eta_pre", "eta_post")),
         ("rule", _ints),
         *((name, _pointer) for name in ("powers", "trace")),
     )
 
 
+class GridStruct(ctypes.Structure):
+    """``Grid`` in job.h."""
+
+    _fields_ = (
+        *((name, _ints) for name in ("there", "rounding", "wrap")),
+        ("key", ctypes.c_uint64),
+        *((name, _double) for name in ("scale", "step", "low", "high", "decay")),
+    )
+
+
+class FormatsStruct(ctypes.Structure):
+    """``Formats`` in job.h."""
+
+    _fields_ = (
+        *((name, GridStruct) for name in ("w", "V", "Vth", "g")),
+        *((name, _ints) for name in ("stored", "exact")),
+        ("norm_key", ctypes.c_uint64),
+        *((name, _double) for name in ("threshold", "theta_plus")),
+        ("chance", _pointer),
+    )
+
+
 class GroupStruct(ctypes.Structure):
     """``Group`` in infer.c."""
 
-    _fields_ = (("w", _pointer), ("firing", _pointer), ("candidates", _ints), ("counts", _pointer))
+    _fields_ = (
+        *((name, _pointer) for name in ("w", "formats", "potential")),
+        *((name, _ints) for name in ("candidates", "is_wide")),
+        ("counts", _pointer),
+    )
 
 
 class RecordStruct(ctypes.Structure):
-    """``Record`` in cell_float.h."""
+    """``Record`` in cell.h."""
 
-    _fields_ = (("n", _ints), *((name, _pointer) for name in ("spikes", "potential", "refractory")))
+    _fields_ = (("n", _ints), *((name, _pointer) for name in ("spikes", "potential", "refractory", "g")))
 
 
 class Job:
@@ -63,6 +95,7 @@ class Job:
             padded=self.padded,
             steps=p.timesteps,
             refractory=p.refractory,
+            conductance=p.synapse == "conductance",
             coding=GIVEN if draw is None else _CODINGS[p.coding.kind],
             stream=RandomKey(p.coding.seed, "input", draw or 0).stream,
             thresholds=self.keep(thresholds),
@@ -72,6 +105,7 @@ class Job:
             threshold=p.threshold,
             inhibition=p.inhibition,
             decay=p.decay,
+            g_decay=p.g_decay,
             theta_plus=p.theta_plus,
             theta_decay=p.theta_decay,
             trace_decay=p.trace_decay,
@@ -97,12 +131,60 @@ class Job:
         return rows
 
 
+def formats_struct(p: Parameters, formats: Formats) -> FormatsStruct:
+    """Return the formats as the kernels read them."""
+    return FormatsStruct(
+        w=_grid(formats, "w"),
+        V=_grid(formats, "V", p.decay_code),
+        Vth=_grid(formats, "Vth"),
+        g=_grid(formats, "g", p.g_decay_code),
+        stored=formats.weight_mode == "stored",
+        exact=formats.w is not None or formats.g is not None,
+        norm_key=RandomKey(formats.seed, "norm").root,
+        threshold=p.threshold,
+        theta_plus=p.theta_plus_quantized,
+    )
+
+
+def chance_bits(formats: Formats) -> int | None:
+    """Return the fraction bits that a potential has before it is rounded, in units of its step, if a float holds them.
+
+    None where no table of random numbers serves: V is not rounded stochastically, or its step is not exact.
+    """
+    if formats.V is None or formats.rounding != Rounding.SR or (formats.w is None and formats.g is None):
+        return None
+    bits = DECAY_UNIT.bit_length() - 1
+    if formats.g is not None:
+        bits = max(bits, formats.g.frac_bits - int(math.log2(CONDUCTANCE_SCALE)))
+    elif formats.w is not None:
+        bits = max(bits, formats.w.frac_bits - formats.V.frac_bits)
+    return bits if bits <= FLOAT32_BITS else None
+
+
 def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     """Return an uninitialised array that starts at a multiple of 128 bytes."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     block = np.empty(size + 128, dtype=np.uint8)
     start = -block.ctypes.data % 128
     return block[start : start + size].view(dtype).reshape(shape)
+
+
+def _grid(formats: Formats, name: str, decay_code: int = 0) -> GridStruct:
+    fmt: QFormat | None = getattr(formats, name)
+    if fmt is None:
+        return GridStruct()
+    low, high = fmt.code_range
+    return GridStruct(
+        there=1,
+        rounding=_ROUNDINGS[formats.rounding],
+        wrap=formats.overflow == Overflow.WRAP,
+        key=RandomKey(formats.seed, name).root,
+        scale=1 / fmt.step,
+        step=fmt.step,
+        low=low,
+        high=high,
+        decay=decay_code / DECAY_UNIT,
+    )
 
 
 def _trace(p: Parameters) -> NDArray[np.float32]:

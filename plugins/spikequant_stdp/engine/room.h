@@ -1,6 +1,7 @@
 /* Working memory: one block from the caller, cut into aligned pieces. */
 #ifndef STDP_ROOM_H
 #define STDP_ROOM_H
+#include "cell.h"
 #include "encode.h"
 
 typedef struct { char *base; int64_t used; } Room;
@@ -21,5 +22,26 @@ INLINE void take_source(const Job *job, Room *room, Source *source) {
 
 INLINE void take_lists(const Job *job, Room *room, int32_t **list, int lists) {
     for (int s = 0; s < lists; s++) list[s] = take(room, (job->inputs + 16) * (int64_t)sizeof **list);
+}
+/* State of one network; floats and doubles share their place. */
+INLINE void take_cell(const Job *job, Room *room, Cell *cell) {
+    const int64_t line = job->padded * (int64_t)sizeof(double);
+    cell->v = take(room, line);
+    cell->V = (double *)cell->v;
+    cell->wait = take(room, line);
+    cell->Wait = (double *)cell->wait;
+    cell->firing = take(room, line);
+    cell->Firing = (double *)cell->firing;
+    cell->g = job->conductance ? take(room, line) : NULL;
+    cell->G = job->conductance ? take(room, line) : NULL;
+}
+
+/* What the networks of one call share. */
+INLINE void take_shared(const Job *job, Room *room, Cell *cell) {
+    cell->let_off = take(room, job->padded * (int64_t)sizeof(double));
+    cell->draws = take(room, job->padded * (int64_t)sizeof(double));
+    cell->crossed = take(room, job->padded * (int64_t)sizeof(int32_t));
+    if (room->base)
+        for (int64_t j = 0; j < job->padded; j++) cell->let_off[j] = 1.0;
 }
 #endif
