@@ -30,7 +30,23 @@ __all__ = [
     "registry",
 ]
 
-COMMANDS = ("calibrate", "doctor", "energy", "export", "fetch", "memory", "plugins", "run", "train", "verify")
+COMMANDS = (
+    "calibrate",
+    "doctor",
+    "energy",
+    "explore",
+    "export",
+    "fetch",
+    "memory",
+    "plugins",
+    "quantize",
+    "report",
+    "run",
+    "select",
+    "significance",
+    "train",
+    "verify",
+)
 NODE_KINDS = tuple(sorted({v.kind for v in vars(program).values() if isinstance(v, type) and issubclass(v, Node)}))
 BUILT_IN = {"command": COMMANDS, NODE_KIND: NODE_KINDS}
 

@@ -207,7 +207,7 @@ def _liner() -> Callable[[Tidings], None]:
 def _print(found: Exploration) -> None:
     plain.print(f"FP32 accuracy: {100 * found.baseline.accuracy:.2f} % of {found.baseline.samples} test samples")
     plain.print(
-        f"{len(found.visited)} settings visited, {len(found.candidates)} within {found.plan.target:g} points"
+        f"{len(found.visited)} settings visited, {len(found.candidates)} within {_points(found)}"
         f"{_smallest_words(found.candidates)}"
     )
     for evaluation in _smallest(found.candidates):
@@ -231,7 +231,12 @@ def _nobody(found: Exploration) -> str:
     if nearest is None:
         return "no setting was visited"
     return (
-        f"no setting is within {found.plan.target:g} points of FP32 ({100 * found.baseline.accuracy:.2f} %);"
+        f"no setting is within {_points(found)} of FP32 ({100 * found.baseline.accuracy:.2f} %);"
         f" the nearest is {found.name(nearest)} with {100 * nearest.accuracy:.2f} %:"
         f" it takes --target {found.drop(nearest):.2f}, or more bits, or --scheme itq"
     )
+
+
+def _points(found: Exploration) -> str:
+    target = found.plan.target
+    return f"{target:g} point" if target == 1 else f"{target:g} points"

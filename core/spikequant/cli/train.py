@@ -66,7 +66,7 @@ def command(
                 data_dir=data_dir,
                 device=device,
                 threads=threads,
-                watcher=Watcher(_batch, _epoch),
+                watcher=Watcher(batch_line, epoch_line),
             )
         except KeyboardInterrupt:
             messages.print(f"stopped; continue with: spikequant train --resume --out {out}")
@@ -102,14 +102,16 @@ def _check_device(device: str) -> None:
         raise UsageError(f"device {device!r} cannot be used: it adds 1 and 1 wrongly; give --device cpu")
 
 
-def _batch(phase: str, epoch: int, epochs: int, done: int, total: int) -> None:
+def batch_line(phase: str, epoch: int, epochs: int, done: int, total: int) -> None:
+    """Show how far an epoch is, on a terminal."""
     if messages.is_terminal:
         end = "\r" if done < total else "\r\x1b[K"
         messages.file.write(f"{phase} epoch {epoch + 1}/{epochs}: batch {done}/{total} {end}")
         messages.file.flush()
 
 
-def _epoch(row: Mapping[str, Any]) -> None:
+def epoch_line(row: Mapping[str, Any]) -> None:
+    """Say what an epoch came to."""
     loss = f"  loss {row['loss']:.4f}" if "loss" in row else ""
     messages.print(
         f"{row['phase']:7} epoch {row['epoch']:3}{loss}  test accuracy {100 * row['test_accuracy']:.2f} %",
