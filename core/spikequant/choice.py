@@ -122,7 +122,7 @@ def _below_target(exploration: Exploration, count: int) -> str:
             f" {exploration.drop(nearest):.2f} points below; "
         )
     return (
-        f"none of {count} evaluated settings is within the exploration's target, {exploration.plan.target:g} points below"
-        f" FP32 ({100 * exploration.baseline.accuracy:.2f} %); {words}choose among all of them with --all, or explore"
-        " with a larger --target"
+        f"none of {count} evaluated settings is within the exploration's target, {exploration.plan.target:g} points"
+        f" below FP32 ({100 * exploration.baseline.accuracy:.2f} %); {words}choose among all of them with --all, or"
+        " explore with a larger --target"
     )

@@ -110,6 +110,7 @@ def svg(figure: Figure) -> str:
     """Return a figure as the text of an SVG file; equal figures give equal text."""
     content = io.StringIO()
     with styled():
+        _settle(figure)
         figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
     return content.getvalue()
 
@@ -118,8 +119,16 @@ def png(figure: Figure) -> bytes:
     """Return a figure as a PNG on white, 150 dots an inch; equal figures give equal bytes."""
     content = io.BytesIO()
     with styled():
+        _settle(figure)
         figure.savefig(content, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     return content.getvalue()
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once: laid out at every drawing, it would differ a little each time."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
 
 def save_figure(figure: Figure, path: Path) -> None:
