@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 
 from spikequant.dataset import Split
-from spikequant.errors import RunError, UsageError
+from spikequant.errors import SpikequantError, UsageError, one_line
 from spikequant.explore.evaluation import Evaluation, memory_of
 from spikequant.explore.setting import Scheme, Setting
 from spikequant.formats import Format
@@ -45,6 +47,11 @@ class Start:
     train: Split
     test: Split
     data_dir: Path | None = None
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """The quantities of the run's model."""
+        return build_model(self.recipe).quantities
 
     def model(self, recipe: Recipe, *, filled: bool = True) -> Model:
         """Return a float model of ``recipe``, with the run's parameters unless it is to start from the seed."""
@@ -96,10 +103,9 @@ class RunEvaluator:
             usable = [model for model in models if model is not None]
             counts = iter(type(usable[0]).right(usable, start.test) if usable else [])
         seconds = (time.perf_counter() - started) / len(settings)
-        quantities = start.model(start.recipe).quantities
         found = []
         for setting, model, seen in zip(settings, models, notes, strict=True):
-            memory = memory_of(setting, quantities)
+            memory = memory_of(setting, start.quantities)
             right = 0 if model is None else next(counts)
             found.append(Evaluation(setting, right, len(start.test), memory.bits, memory.fp32_bits, seconds, seen))
         return found
@@ -111,13 +117,15 @@ def run_evaluator(folder: Path, data_dir: Path | None = None, test_samples: int 
     Raises:
         RunError: The run is not complete, or its float model does not belong to its recipe.
         DataError: The data are not there.
-        UsageError: The model has nothing to explore.
+        UsageError: The run trained no float model, or the model has nothing to explore.
     """
     evaluator = RunEvaluator(folder.absolute(), data_dir and data_dir.absolute(), test_samples)
     start = evaluator.start()
-    model = start.model(start.recipe)
-    weights = tuple(q.name for q in model.quantities if q.part == "quantizer" and q.role == "variable")
-    if not any(quantity.role == "variable" for quantity in model.quantities):
+    if start.recipe.training.float_epochs == 0:
+        raise UsageError(f"the run in {folder} trained no float model: its training.float_epochs is 0; train one")
+    model = start.model(start.recipe)  # also finds out whether the parameters fit
+    weights = tuple(q.name for q in start.quantities if q.part == "quantizer" and q.role == "variable")
+    if not any(quantity.role == "variable" for quantity in start.quantities):
         raise UsageError(f"network '{start.recipe.network.name}' has no quantity whose format could be explored")
     shares = type(model).right.__func__ is not Model.right.__func__  # type: ignore[attr-defined]
     size = SHARED_GROUP if shares else 1
@@ -184,8 +192,7 @@ def _quantized(start: Start, setting: Setting) -> tuple[Model | None, Json]:
     """Return the candidate's model, and what was seen on the way; no model if its training ran away."""
     if setting.is_float:
         return start.model(start.recipe), {}
-    float_model = start.model(start.recipe)
-    recipe = apply_setting(start.recipe, setting, float_model.quantities)
+    recipe = apply_setting(start.recipe, setting, start.quantities)
     model = start.model(recipe, filled=not (setting.scheme == Scheme.ITQ and setting.scratch))
     model.quantize(quantizer_factory(recipe), ends=recipe.training.ends)
     if setting.scheme == Scheme.PTQ:
@@ -194,12 +201,18 @@ def _quantized(start: Start, setting: Setting) -> tuple[Model | None, Json]:
     learner = make_learner(recipe)
     state, metrics = learner.start(model, epochs=epochs, seed=recipe.seed), cast("Mapping[str, float]", {})
     for number in range(epochs):
-        metrics = learner.epoch(model, start.train, state, number, epochs=epochs, seed=recipe.seed)
         try:
-            check_finite(model, metrics, f"candidate '{setting.key}', epoch {number + 1}")
-        except RunError as error:
-            return None, {"ran_away": str(error)}
+            metrics = learner.epoch(model, start.train, state, number, epochs=epochs, seed=recipe.seed)
+            check_finite(model, metrics, f"epoch {number + 1}")
+        except SpikequantError as error:  # weights that are not finite are refused in many words
+            if all(map(math.isfinite, metrics.values())) and _is_finite(model):
+                raise
+            return None, {"ran_away": one_line(error)}
     return model.eval(), {name: float(value) for name, value in metrics.items()}
+
+
+def _is_finite(model: Model) -> bool:
+    return all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values())
 
 
 def _options(part: type[Quantizer] | type[Neuron], name: str, fmt: Format, rounding: Rounding) -> Json:

@@ -13,7 +13,6 @@ from spikequant.explore.plan import Ends, Plan, PlannedAxis, planned
 from spikequant.explore.search import Search, Visit
 from spikequant.explore.setting import Scheme, Setting
 from spikequant.formats import FP32, IntFormat, QFormat
-from spikequant.model import Model
 from spikequant.quantity import Quantity
 from spikequant.rounding import Rounding
 
@@ -56,20 +55,19 @@ def make_plan(start: Start, wish: Wish) -> Plan:
         UsageError: A name is unknown, a level list cannot be used, or a format cannot be made.
         PluginError: The quantizer or the neuron does not have a format or rounding.
     """
-    model = start.model(start.recipe)
-    variables = {q.name: q for q in model.quantities if q.role == "variable" and q.part}
+    variables = {q.name: q for q in start.quantities if q.role == "variable" and q.part}
     for name in wish.unsigned:
         if name not in variables:
             raise UsageError(
                 f"--unsigned '{name}' is no quantity that can be explored; they are: {', '.join(variables)}"
             )
-    axes = _axes(start, model, wish)
+    axes = _axes(start, wish)
     explored = {name for axis in axes for name in axis.quantities}
     fixed = tuple(PlannedAxis(name, (name,), ((FP32,),)) for name in variables if name not in explored)
     levels = [level for axis in axes for level in axis.levels]
     ranges = {}
     if any(isinstance(level, int) for level in levels):
-        ranges = _ranges(start, model)
+        ranges = _ranges(start)
     whole = any(isinstance(level, IntFormat) for level in levels)
     roundings = wish.roundings or ((Rounding.RN,) if whole else tuple(Rounding))
     plan = Plan(
@@ -82,24 +80,24 @@ def make_plan(start: Start, wish: Wish) -> Plan:
     )
     for setting in _every_format(plan):
         if not setting.is_float:
-            apply_setting(start.recipe, setting, model.quantities)
+            apply_setting(start.recipe, setting, start.quantities)
     return plan
 
 
-def _axes(start: Start, model: Model, wish: Wish) -> tuple[Axis, ...]:
-    variables = [q for q in model.quantities if q.role == "variable" and q.part]
+def _axes(start: Start, wish: Wish) -> tuple[Axis, ...]:
+    variables = [q for q in start.quantities if q.role == "variable" and q.part]
     names = [quantity.name for quantity in variables]
     if wish.levels:
         return make_axes(names, wish.levels, wish.groups)
-    takes_fractions = all(_takes_fractions(start, quantity, model) for quantity in variables)
+    takes_fractions = all(_takes_fractions(start, quantity) for quantity in variables)
     return make_axes(names, (), wish.groups, FRACTIONS if takes_fractions else INTEGERS)
 
 
-def _ranges(start: Start, model: Model) -> dict[str, Ends]:
+def _ranges(start: Start) -> dict[str, Ends]:
     """Return the range of each variable: what the run's calibration saw, and what the model's rules allow."""
     seen = {row.name: (row.low, row.high) for row in calibrated(start.folder, data_dir=start.data_dir).quantities}
     ranges = {}
-    for quantity in model.quantities:
+    for quantity in start.quantities:
         low, high = seen.get(quantity.name, (None, None))
         ends = [end for end in (low, high, *(quantity.allowed or ())) if end is not None]
         if ends:
@@ -107,10 +105,10 @@ def _ranges(start: Start, model: Model) -> dict[str, Ends]:
     return ranges
 
 
-def _takes_fractions(start: Start, quantity: Quantity, model: Model) -> bool:
+def _takes_fractions(start: Start, quantity: Quantity) -> bool:
     try:
         setting = Setting(Scheme.PTQ, Rounding.RN, ((quantity.name, QFormat(1, 6)),))
-        apply_setting(start.recipe, setting, model.quantities)
+        apply_setting(start.recipe, setting, start.quantities)
     except PluginError:
         return False
     return True
