@@ -98,13 +98,17 @@ class Walk:
             self.bounds[axis] = min(self.bounds[axis], self._point[axis])
 
     def _next_point(self) -> None:
-        """Turn the innermost loop that is not at its end; inner loops start again."""
+        """Turn the innermost loop that is not at its end; inner loops start again.
+
+        They are never empty then: only at the very first point can an axis lose its first level, and that is
+        either the outermost (``paper``) or the end of all (``repaired``).
+        """
         inner = len(self._point)
         if self.search == "repaired":  # a loop whose value was pruned stops, and with it all loops inside
             inner = next((k for k, i in enumerate(self._point) if i >= self.bounds[k]), inner)
         for axis in reversed(range(inner)):
             self._point[axis] += 1
-            if self._point[axis] < self.bounds[axis] and all(self.bounds[axis + 1 :]):
+            if self._point[axis] < self.bounds[axis]:
                 self._point[axis + 1 :] = [0] * (len(self._point) - axis - 1)
                 return
         self.done = True
