@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def command(*, run: Path, store: Path | None, name: str | None, as_json: bool, *
         _print(choice, recipe)
     if choice.index is None:
         messages.print(choice.why, highlight=False)
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def quantize_command(run: Path, setting: Setting) -> str:

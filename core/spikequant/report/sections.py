@@ -187,7 +187,7 @@ def _calibration(study: Study) -> list[Section | LeftOut]:
     if seen.rates_hz:
         mean = sum(seen.rates_hz) / len(seen.rates_hz)
         silent = sum(1 for rate in seen.rates_hz if rate == 0)
-        text = f"{len(seen.rates_hz):,} neurons fire {mean:.4g} times a second on average; {silent:,} are silent."
+        text = f"{len(seen.rates_hz):,} neurons fire {mean:.4g} times a second on average; {silent:,} of them never."
         rates = ("firing-rates", "Number of neurons by firing rate (Hz)", lambda: rates_plot(seen.rates_hz))
         found.append(Section("rates", "Firing rates", (text,), (rates,)))
     raster = seen.raster
