@@ -46,8 +46,9 @@ def command(
     check_writable(path, "--out")
     study = read_study(folder, _choice(run, store, name, Wanted(**options)))
     figures = draw_plots(study)
-    _write(path, report_html(study, figures))
+    text = report_html(study, figures)
     written = save_plots(figures, plots) if plots is not None else []
+    _write(path, text)
     shown, left_out = sections(study)
     if as_json:
         missing = {section.title: f"spikequant {section.command}" for section in left_out}
