@@ -13,7 +13,8 @@ typedef struct {
     double *V, *Wait, *Firing;
     float *g;             /* conductance as V uses it; G: its codes, where it is quantized */
     double *G;
-    double *let_off;      /* 1 for everybody; 0 for a moment for the one who inhibits all others */
+    double *let_off;      /* 1 for everybody; 0 for a moment for the one who inhibits all others; and as floats */
+    float *let_off_float;
     float *theta;         /* of training: theta, or where thresholds are quantized `fixed` */
     double *fixed;
     double *draws;        /* of SR in this step */
@@ -21,6 +22,10 @@ typedef struct {
     int64_t waiting;      /* last step in which somebody waits */
     int64_t last, before; /* who spiked one and two steps ago, or -1 */
 } Cell;
+
+/* What a step must heed: QUIET: nobody waits or is inhibited; BUSY: somebody does, but who inhibits waits itself, so
+ * that the inhibition may be everybody's; ANYHOW: everything. */
+enum { QUIET, BUSY, ANYHOW };
 
 /* Where to write every step, each (steps, n, neurons); all but the spikes may be NULL. */
 typedef struct {
@@ -30,6 +35,11 @@ typedef struct {
     int32_t *refractory;
     double *g;
 } Record;
+
+INLINE int business(const Job *job, const Cell *cell, int64_t t) {
+    if (cell->before >= 0 && job->refractory < 2) return ANYHOW;
+    return t <= cell->waiting || cell->before >= 0 ? BUSY : QUIET;
+}
 
 static void reset_cell(const Job *job, Cell *cell) {
     const Grid *grid = &cell->formats->V;

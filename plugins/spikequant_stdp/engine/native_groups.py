@@ -16,7 +16,7 @@ from spikequant_stdp.engine.quantize import quantized_theta, quantized_weights
 from spikequant_stdp.engine.sums import FLOAT32_EXACT
 
 Chances = Callable[[Job, int, int], NDArray[np.float32]]
-_Key = tuple[float | None, bytes]
+Weights = tuple[NDArray[np.float32], float | None]
 
 
 class Groups:
@@ -31,13 +31,12 @@ class Groups:
         self._job, self._chances = job, chances
         self._tables: dict[tuple[int, int], NDArray[np.float32]] = {}
         members = _members(candidates)
-        self.order = [index for indices in members.values() for index in indices]
+        self.order = [index for _, indices in members for index in indices]
         potentials = np.stack([_firing(p, *candidates[index]) for index in self.order])
         self._potentials = job.padded_rows(potentials, np.inf)
         self._formats = (FormatsStruct * len(candidates))(*(self._struct(p, candidates[i][0]) for i in self.order))
         self._structs = (GroupStruct * len(members))()
-        for struct, ((step, _), indices) in zip(self._structs, members.items(), strict=True):
-            w = quantized_weights(*_weights(candidates[indices[0]]))
+        for struct, ((w, step), indices) in zip(self._structs, members, strict=True):
             struct.w = job.keep(job.padded_rows(w))
             struct.is_wide = step is not None and _largest_sum(w, step) >= FLOAT32_EXACT
             struct.candidates = len(indices)
@@ -66,23 +65,26 @@ class Groups:
         return struct
 
 
-def _members(candidates: Sequence[Candidate]) -> dict[_Key, list[int]]:
-    groups: dict[_Key, list[int]] = {}
+def _members(candidates: Sequence[Candidate]) -> list[tuple[Weights, list[int]]]:
+    """Return each different set of weights as it is used, the step of its grid, and the candidates that have it."""
+    groups: dict[tuple[float | None, bytes], tuple[Weights, list[int]]] = {}
+    rounded: dict[tuple[object, ...], tuple[float | None, bytes]] = {}
     for index, (formats, state) in enumerate(candidates):
-        key = (formats.w.step if formats.w else None, quantized_weights(formats, state.w).tobytes())
-        groups.setdefault(key, []).append(index)
-    return groups
-
-
-def _weights(candidate: Candidate) -> tuple[Formats, NDArray[np.float32]]:
-    return candidate[0], candidate[1].w
+        how = (id(state.w), formats.w, formats.rounding, formats.overflow, formats.seed)
+        if how not in rounded:
+            w, step = quantized_weights(formats, state.w), formats.w.step if formats.w else None
+            rounded[how] = (step, w.tobytes())
+            groups.setdefault(rounded[how], ((w, step), []))
+        groups[rounded[how]][1].append(index)
+    return list(groups.values())
 
 
 def _largest_sum(w: NDArray[np.float32], step: float) -> float:
-    return float((np.abs(w, dtype=np.float64).sum(axis=0) / step).max())
+    return float(np.abs(w, dtype=np.float64).sum(axis=0).max()) / step
 
 
 def _firing(p: Parameters, formats: Formats, state: State) -> NDArray[np.float64]:
     """Potential at which each neuron fires: a float32 sum, or exact where thresholds are quantized."""
     theta = quantized_theta(p, formats, state.theta)
-    return (theta + theta.dtype.type(p.threshold)).astype(np.float64)
+    potential = theta + theta.dtype.type(p.threshold)
+    return np.asarray(potential, dtype=np.float64)

@@ -39,9 +39,10 @@ INLINE void take_cell(const Job *job, Room *room, Cell *cell) {
 /* What the networks of one call share. */
 INLINE void take_shared(const Job *job, Room *room, Cell *cell) {
     cell->let_off = take(room, job->padded * (int64_t)sizeof(double));
+    cell->let_off_float = take(room, job->padded * (int64_t)sizeof(float));
     cell->draws = take(room, job->padded * (int64_t)sizeof(double));
     cell->crossed = take(room, job->padded * (int64_t)sizeof(int32_t));
     if (room->base)
-        for (int64_t j = 0; j < job->padded; j++) cell->let_off[j] = 1.0;
+        for (int64_t j = 0; j < job->padded; j++) cell->let_off[j] = cell->let_off_float[j] = 1.0f;
 }
 #endif
