@@ -32,7 +32,7 @@ from spikequant.rounding import Rounding
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
-HOSTILE = "$\\frac{<script>alert(1)</script>&\x00\n\x1b[31m]]>--\U0001f600" + "w" * 200
+HOSTILE = "$\\frac$<script>alert(1)</script>&\x00\n\x1b[31m]]>--\U0001f600" + "w" * 200
 EVALUATIONS = [
     Evaluation(Setting(scheme, rounding, (("w", fmt),)), right, 100, 10 * fmt.width, 320, 0.1)
     for scheme in Scheme
@@ -213,7 +213,7 @@ def test_memory_is_stacked_in_kibibytes():
 def test_hostile_names_are_words():
     seen = Calibration(1, (SeenQuantity(HOSTILE, "variable", 1, low=0.0, high=1.0, description=HOSTILE),))
     found = texts(ranges_plot(seen))
-    assert any(text.startswith("$\\frac{<script>alert(1)</script>&") for text in found)
+    assert any(text.startswith("$\\frac$<script>alert(1)</script>&") for text in found)
     rows = (SignificanceRow(HOSTILE, "Q1.2", 2, HOSTILE, 0.5),)
     evaluations = [
         Evaluation(Setting(Scheme.PTQ, Rounding.RN, ((HOSTILE, QFormat(1, f)),)), 1, 2, 3, 4, 0.1) for f in (4, 2)
