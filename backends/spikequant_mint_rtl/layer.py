@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from spikequant.memory import signed_bits
 from spikequant.program import Conv2d, Flatten, Input, IntArray, Lif, Node, Program, Readout, Weighted
 from spikequant_mint_rtl.packing import by_tile, words_of
 from spikequant_mint_rtl.simulator import LANES
@@ -84,7 +85,7 @@ class Layer:
     @property
     def weight_bits(self) -> int:
         """Narrowest width of the core that holds the codes."""
-        return next(width for width in WEIGHT_WIDTHS if self.weighted.bits <= width)
+        return next(width for width in WEIGHT_WIDTHS if code_bits(self.weighted) <= width)
 
     @cached_property
     def bias(self) -> IntArray | None:
@@ -109,6 +110,11 @@ class Layer:
     def bias_rows(self) -> IntArray:
         """Biases ``(tiles, 128)``."""
         return by_tile(np.zeros(self.out_shape[0], np.int64) if self.bias is None else self.bias)
+
+
+def code_bits(node: Weighted) -> int:
+    """Two's complement width that a node's weights take in the core: the node's, or what unsigned codes reach."""
+    return node.bits if node.signed else signed_bits(int(node.codes.min()), int(node.codes.max()))
 
 
 def per_output(constant: IntArray, outputs: int) -> IntArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spikequant.program import Conv2d, Flatten, Input, IntArray, Lif, Node, Program, Readout, Weighted
-from spikequant_mint_rtl.layer import ACC_WIDTHS, WEIGHT_WIDTHS, layer_of, per_output, source_behind
+from spikequant_mint_rtl.layer import ACC_WIDTHS, WEIGHT_WIDTHS, code_bits, layer_of, per_output, source_behind
 
 MAX_INPUT_BITS = 8
 MAX_POTENTIAL_BITS = 16
@@ -82,8 +82,11 @@ def _wiring(program: Program, node: Weighted) -> str | None:
 
 
 def _weighted(program: Program, node: Weighted) -> str | None:
-    if node.bits > WEIGHT_WIDTHS[-1]:
-        return f"has codes of {node.bits} bits, and the core's widest weights have {WEIGHT_WIDTHS[-1]}"
+    if code_bits(node) > WEIGHT_WIDTHS[-1]:
+        own = f"codes of {node.bits} bits" if node.signed else f"unsigned codes up to {node.codes.max()}"
+        return (
+            f"has {own}, and the core's widest weights have {WEIGHT_WIDTHS[-1]}{'' if node.signed else ' bits, signed'}"
+        )
     if isinstance(node, Conv2d):
         if node.groups != 1:
             return f"has {node.groups} groups, and the core broadcasts each spike to all outputs (groups = 1)"

@@ -34,7 +34,7 @@ class Qif(Quantizer):
         seed: Of stochastic rounding.
 
     Note:
-        ``bits`` counts two's complement, as programs store codes: ``UQ0.6`` takes 7.
+        ``bits`` counts two's complement, 7 for ``UQ0.6``; a program stores such codes unsigned, in 6.
         Under ``SR`` equal weights have equal codes: random numbers are keyed by the seed, by the weight's place
         and by the values of all the layer's weights. Each update so rounds with fresh numbers, while training,
         evaluation and export of the same weights agree.

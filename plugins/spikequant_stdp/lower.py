@@ -61,7 +61,8 @@ def usnn_program(
         ProgramError: The formats together need more than 63 bits, or V cannot hold rest or reset.
     """
     w, v, vth = (_format(formats, name) for name in ("w", "V", "Vth"))
-    fc = _dense("fc", _codes("w", quantized_weights(formats, _weights(parameters, state)), w).T, w.width, w.step)
+    codes = _codes("w", quantized_weights(formats, _weights(parameters, state)), w)
+    fc = Dense("fc", np.ascontiguousarray(codes.T), bits=w.width, lsb=np.array(w.step), signed=w.signed)
     synapse, lateral = _synapse(parameters, formats, fc.codes, w)
     theta = np.asarray(quantized_theta(parameters, formats, state.theta), np.float64)
     exc = DiehlCook(
@@ -120,12 +121,6 @@ def _codes(name: str, values: np.ndarray[Any, Any], fmt: QFormat) -> IntArray:
     return codes.astype(np.int64)
 
 
-def _dense(name: str, codes: IntArray, width: int, step: float) -> Dense:
-    """Return the layer; its codes are signed, so an unsigned format may need a bit more."""
-    bits = max(width, signed_bits(int(codes.min()), int(codes.max())))
-    return Dense(name, np.ascontiguousarray(codes), bits=bits, lsb=np.array(step))
-
-
 def _synapse(parameters: Parameters, formats: Formats, codes: IntArray, w: QFormat) -> tuple[Conductance | None, int]:
     """Return the conductance synapse, if there is one, and the lateral code."""
     if parameters.synapse == "current":
@@ -143,10 +138,14 @@ def _synapse(parameters: Parameters, formats: Formats, codes: IntArray, w: QForm
 
 
 def _votes(votes: IntArray, neurons: int) -> Dense:
+    """Return the layer of the votes, no wider than they are; they are 0..255 from training."""
     codes = integers(votes)
     if codes.ndim != 2 or codes.shape[1] != neurons or not codes.size:
         raise UsageError(f"votes have the shape {codes.shape}; they must be (classes, {neurons})")
-    return _dense("votes", codes, 1, 1.0)
+    low, high = int(codes.min()), int(codes.max())
+    if low < 0:
+        return Dense("votes", codes, bits=signed_bits(low, high))
+    return Dense("votes", codes, bits=max(high.bit_length(), 1), signed=False)
 
 
 def _whole(name: str, value: float) -> int:

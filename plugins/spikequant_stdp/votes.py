@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from spikequant.program import IntArray, integers
 
 Vote = Literal["proportion", "label"]
-VOTE_BITS = 9
-"""Two's complement width of a vote code in 0..255."""
 TOP = 255
 
 

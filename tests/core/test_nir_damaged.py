@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spikequant.errors import NirError
-from spikequant.nir_profile import read_graph, read_program, write_program
+from spikequant.nir_profile import PROFILE_VERSION, read_graph, read_program, write_program
 from spikequant.nir_profile.fields import digest
 from spikequant.program import Conv2d, Dense, Edge, Flatten, Input, Lateral, Lif, PoolOr, Program, Readout, chain
 
@@ -219,7 +219,7 @@ def kind_word(file):
 
 
 def newer(file):
-    replace(file, "node/metadata/spikequant/profile", 3)
+    replace(file, "node/metadata/spikequant/profile", PROFILE_VERSION + 1)
 
 
 def oldest(file):
@@ -277,7 +277,11 @@ CASES = [
     (key_type, r"node 'lif2': 'order' in the metadata is '5'; it must be text"),
     (order_word, r"node 'lif2' \(lif\): order is 'leak_first'; it must be one of leak_on_read, leak_on_store"),
     (kind_word, r"node 'lif2': its kind is 'acme', for which no mapping was given; install its plugin, or pass .*"),
-    (newer, r"the file has quantization profile 3, and this spikequant reads up to 2; upgrade spikequant"),
+    (
+        newer,
+        rf"the file has quantization profile {PROFILE_VERSION + 1}, and this spikequant reads up to {PROFILE_VERSION};"
+        " upgrade spikequant",
+    ),
     (oldest, r"the file says quantization profile 0; versions start at 1"),
     (
         float_model,

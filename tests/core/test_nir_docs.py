@@ -21,6 +21,7 @@ def metadata():
         PoolSum("psum"),
         Flatten("flat"),
         Dense("fc", np.ones((1, 1), int), one),
+        Dense("unsigned", np.ones((1, 1), int), signed=False),
         Lateral("join", 1),
     ]
     for last in (Readout("out"), Lif("out")):

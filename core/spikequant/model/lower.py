@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from spikequant.errors import UsageError
+from spikequant.formats import QFormat
 from spikequant.layers import FlattenLayer, PoolOrLayer, PoolSumLayer
 from spikequant.model.model import InputCoding
 from spikequant.model.stages import FLOAT32_BITS, Stage
@@ -76,11 +77,13 @@ def _weighted(stage: Stage) -> tuple[Weighted, Tensor]:
     weights = stage.weights
     if weights is None or weights.quantizer is None:
         raise UsageError(f"layer '{stage.name}' has no quantized weights")
-    folded = weights.folded()
+    folded, fmt = weights.folded(), weights.quantizer.fmt
+    unsigned = isinstance(fmt, QFormat) and not fmt.signed
     codes, bias = _integers(folded.codes), _integers(folded.bias)
     common: dict[str, Any] = {
         "bias": bias if bias.any() else None,
-        "bits": weights.quantizer.bits,
+        "bits": fmt.width if unsigned else weights.quantizer.bits,
+        "signed": not unsigned,
         "lsb": folded.lsb.cpu().numpy().astype(np.float64),
     }
     if codes.ndim == 2:

@@ -66,7 +66,13 @@ def layer_fields(node: Node) -> Mapping[str, Any]:
         return {"code": node.code}
     if not isinstance(node, Weighted):
         return {}
-    fields = {"bits": node.bits, "codes_sha256": array_digest(node.codes), "bias": node.bias, "lsb": node.lsb}
+    fields = {
+        "bits": node.bits,
+        "signed": None if node.signed else False,
+        "codes_sha256": array_digest(node.codes),
+        "bias": node.bias,
+        "lsb": node.lsb,
+    }
     if isinstance(node, Conv2d):
         fields |= {name: _pair(getattr(node, name)) for name in ("stride", "padding", "dilation")}
         fields["groups"] = node.groups

@@ -13,6 +13,7 @@ from spikequant.nir_profile.fields import Fields, array_digest
 from spikequant.nir_profile.layers import lateral_matrix
 from spikequant.nir_profile.profile import EXACT, MOST_LATERAL
 from spikequant.program import Add, Conv2d, Dense, Flatten, Input, IntArray, Lateral, Node, PoolOr, PoolSum, Readout
+from spikequant.program.nodes import code_limits
 
 
 def layer_from_nir(kind: str, name: str, node: nir.NIRNode, fields: Fields) -> Node | None:
@@ -41,8 +42,8 @@ def _input(name: str, node: nir.Input, fields: Fields) -> Node:
 
 
 def _dense(name: str, node: nir.Linear, fields: Fields) -> Node:
-    codes = _codes(name, node, fields)
-    return Dense(name, codes, fields.optional_integers("bias"), fields.integer("bits"), fields.floats("lsb"))
+    codes, bias, bits = _codes(name, node, fields), fields.optional_integers("bias"), fields.integer("bits")
+    return Dense(name, codes, bias, bits, fields.floats("lsb"), signed=_is_signed(fields))
 
 
 def _conv2d(name: str, node: nir.Conv2d, fields: Fields) -> Node:
@@ -52,6 +53,7 @@ def _conv2d(name: str, node: nir.Conv2d, fields: Fields) -> Node:
         fields.optional_integers("bias"),
         fields.integer("bits"),
         fields.floats("lsb"),
+        signed=_is_signed(fields),
         stride=_pair(fields, "stride"),
         padding=_pair(fields, "padding"),
         dilation=_pair(fields, "dilation"),
@@ -88,15 +90,22 @@ def _codes(name: str, node: Any, fields: Fields) -> IntArray:
         raise NirError(f"node '{name}': weight of shape {weight.shape} is empty or reaches 2**24; neither can be codes")
     codes = weight.astype(np.int64)
     bits, low, high = fields.integer("bits"), int(codes.min()), int(codes.max())
-    top = 1 << max(min(bits, 32) - 1, 0)
-    if low < -top or high > max(top - 1, 1):
-        raise NirError(f"node '{name}': weight holds codes {low}..{high}, and the metadata says bits = {bits}")
+    signed = _is_signed(fields)
+    least, most = code_limits(min(max(bits, 1), 32), signed)
+    if low < least or high > most:
+        said = f"bits = {bits}" + ("" if signed else ", unsigned")
+        raise NirError(f"node '{name}': weight holds codes {low}..{high}, and the metadata says {said}")
     if array_digest(codes) != fields.text("codes_sha256"):
         raise NirError(
             f"node '{name}': weight differs from the codes that the metadata was written with (codes_sha256);"
             " the halves of the file disagree, so write it again from the program"
         )
     return codes
+
+
+def _is_signed(fields: Fields) -> bool:
+    """Return false where the metadata says so; signed codes have no key, as in files of version 1 and 2."""
+    return fields.flag("signed") if "signed" in fields.packed else True
 
 
 def _pair(fields: Fields, key: str) -> tuple[int, int]:

@@ -11,8 +11,8 @@ from spikequant.errors import NirError
 from spikequant.nir_profile.beyond import BeyondNir
 from spikequant.nir_profile.fields import DIGEST, Fields, digest, pack
 from spikequant.nir_profile.layers import DECODE
-from spikequant.nir_profile.profile import LATERAL_VERSION, PROFILE_VERSION
-from spikequant.program import Edge, Lateral, Program
+from spikequant.nir_profile.profile import LATERAL_VERSION, PROFILE_VERSION, UNSIGNED_VERSION
+from spikequant.program import Edge, Lateral, Program, Weighted
 
 GRAPH = "graph"
 
@@ -53,6 +53,8 @@ def node_metadata(name: str, kind: str, fields: Any) -> dict[str, Any]:
 
 def _version(program: Program) -> int:
     """Return the oldest version of the profile that holds ``program``, so that older readers read what they can."""
+    if any(isinstance(node, Weighted) and not node.signed for node in program.nodes):
+        return UNSIGNED_VERSION
     return LATERAL_VERSION if any(isinstance(node, Lateral) for node in program.nodes) else 1
 
 

@@ -1,10 +1,13 @@
 """Names and numbers that the writer and the reader of the NIR profile share (docs/nir-profile.md)."""
 
-PROFILE_VERSION = 2
+PROFILE_VERSION = 3
 """The newest version of the profile that this package reads; it writes the oldest that holds the program."""
 
 LATERAL_VERSION = 2
 """The first version with ``lateral``."""
+
+UNSIGNED_VERSION = 3
+"""The first version with unsigned codes."""
 
 KEY = "spikequant"
 """Key of the profile in the metadata of the graph and of its nodes."""

@@ -22,6 +22,7 @@ from spikequant.program.nodes import (
     Pool,
     Shape,
     Weighted,
+    code_limits,
 )
 from spikequant.program.spiking import SpikingNode
 
@@ -68,10 +69,13 @@ def _check_weighted(node: Weighted) -> None:
     if node.codes.ndim != wanted or 0 in node.codes.shape:
         raise _wrong(node, "codes", f"an array of shape {node.codes.shape}", f"a non-empty array of {wanted} axes")
     _between(node, "bits", node.bits, 1, 32)
-    top = 1 << (node.bits - 1) if node.bits > 1 else 1
-    if node.codes.min() < -top or node.codes.max() > max(top - 1, 1):
+    if type(node.signed) is not bool:
+        raise _wrong(node, "signed", repr(node.signed), "True or False")
+    low, high = code_limits(node.bits, node.signed)
+    if node.codes.min() < low or node.codes.max() > high:
         reach = f"{node.codes.min()}..{node.codes.max()}"
-        raise _wrong(node, "codes", reach, f"within {node.bits} bits (two's complement)")
+        coding = "two's complement" if node.signed else f"unsigned, {low}..{high}"
+        raise _wrong(node, "codes", reach, f"within {node.bits} bits ({coding})")
     if node.bias is not None:
         _integer_array(node, "bias", node.bias)
         if node.bias.shape != (node.out_channels,):

@@ -69,6 +69,20 @@ class Input(Node):
         return 0, (1 << self.bits) - 1
 
 
+def code_limits(bits: int, signed: bool) -> tuple[int, int]:
+    """Return the smallest and the largest code of a weight of ``bits`` bits, both included.
+
+    Two's complement if ``signed``, else ``0 .. 2**bits - 1``. A single signed bit also stands for -1, 0 or 1.
+
+    >>> code_limits(6, signed=True), code_limits(6, signed=False), code_limits(1, signed=True)
+    ((-32, 31), (0, 63), (-1, 1))
+    """
+    if not signed:
+        return 0, (1 << bits) - 1
+    top = 1 << (bits - 1)
+    return -top, max(top - 1, 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Weighted(Node):
     """Shared fields of ``dense`` and ``conv2d``: ``acc = sum(code * x) + bias``, exact.
@@ -79,12 +93,14 @@ class Weighted(Node):
         bits: Width of one code in memory.
         lsb: Real size of one code, scalar or one per output channel (for reading back only; no
             executor uses it).
+        signed: Codes are two's complement if true, else ``0 .. 2**bits - 1``.
     """
 
     codes: IntArray
     bias: IntArray | None = None
     bits: int = 8
     lsb: FloatArray = field(default_factory=lambda: np.ones(()))
+    signed: bool = field(default=True, kw_only=True)
 
     @property
     def out_channels(self) -> int:

@@ -128,12 +128,13 @@ class Growth:
             dilation = self._dilation(port, kernel, padding, 0), self._dilation(port, kernel, padding, 1)
             groups = self.choices.pick([g for g in (1, 2, 3, 4) if channels % g == 0])
             out = groups * self.choices.number(1, max(1, self.limits.features // (2 * groups)))
-        codes, bits = self._codes((out, channels // groups, *kernel))
+        codes, bits, signed = self._codes((out, channels // groups, *kernel))
         node = Conv2d(
             self._name("conv"),
             codes,
             self._bias(out, bits),
             bits,
+            signed=signed,
             stride=stride,
             padding=padding,
             dilation=dilation,
@@ -153,8 +154,8 @@ class Growth:
     def _dense(self, port: Port, out: int | None = None) -> Port:
         port = self._tamed(port)
         out = self.choices.number(1, self.limits.features) if out is None else out
-        codes, bits = self._codes((out, port.shape[0]))
-        node = Dense(self._name("dense"), codes, self._bias(out, bits), bits)
+        codes, bits, signed = self._codes((out, port.shape[0]))
+        node = Dense(self._name("dense"), codes, self._bias(out, bits), bits, signed=signed)
         return self._node(node, port, _typical(codes, port.size), delayed=self._delay(port))
 
     def _flat(self, port: Port) -> Port:
@@ -192,9 +193,10 @@ class Growth:
 
     def _lateral(self, port: Port, delayed: bool = False) -> Port:
         port = self._tamed(port)
-        codes, _ = self._codes((1,))
-        size = max(1.0, abs(int(codes[0])) * port.size * math.sqrt(math.prod(port.shape)))
-        return self._node(Lateral(self._name("lateral"), int(codes[0])), port, size, delayed)
+        top = self._top(self.choices.pick(self.limits.code_bits))
+        code = int(self.choices.rng.integers(-top, top + 1))
+        size = max(1.0, abs(code) * port.size * math.sqrt(math.prod(port.shape)))
+        return self._node(Lateral(self._name("lateral"), code), port, size, delayed)
 
     def _lif(self, port: Port, delayed: bool = False) -> Port:
         lif = random_lif(self._name("lif"), port.shape, port.size, self.choices, self.limits)
@@ -224,10 +226,17 @@ class Growth:
     def _pair(self, low: int, high: int, shape: Shape = (1, 99, 99)) -> tuple[int, int]:
         return self.choices.number(low, min(high, shape[1])), self.choices.number(low, min(high, shape[2]))
 
-    def _codes(self, shape: Shape) -> tuple[IntArray, int]:
+    def _codes(self, shape: Shape) -> tuple[IntArray, int, bool]:
+        """Weights, their width, and whether they are signed."""
         bits = self.choices.pick(self.limits.code_bits)
-        top = (1 << (bits - 1)) - 1
-        return self.choices.rng.integers(-top, top + 1, shape), bits
+        if self.limits.unsigned and chance(self.choices, 15):
+            return self.choices.rng.integers(0, 1 << bits, shape), bits, False
+        top = self._top(bits)
+        return self.choices.rng.integers(-top, top + 1, shape), bits, True
+
+    @staticmethod
+    def _top(bits: int) -> int:
+        return (1 << (bits - 1)) - 1
 
     def _bias(self, size: int, bits: int) -> IntArray | None:
         if not self.limits.bias or not chance(self.choices, 40):
@@ -236,6 +245,8 @@ class Growth:
 
 
 def _typical(codes: IntArray, size: float) -> float:
-    """About how large a sum is: codes add up like a random walk."""
-    per_output = np.square(codes.astype(np.float64)).reshape(len(codes), -1).sum(axis=1)
-    return max(1.0, float(np.sqrt(per_output.mean())) * size)
+    """About how large a sum is: codes of both signs add up like a random walk, others altogether."""
+    per_output = codes.astype(np.float64).reshape(len(codes), -1)
+    if codes.min() >= 0:
+        return max(1.0, float(per_output.sum(axis=1).mean()) * size)
+    return max(1.0, float(np.sqrt(np.square(per_output).sum(axis=1).mean())) * size)

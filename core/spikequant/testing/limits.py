@@ -25,6 +25,7 @@ class Limits:
         signed: Whether inputs may be signed.
         codings: How inputs are shown.
         code_bits: Widths of the weights' codes.
+        unsigned: Whether codes may be unsigned.
         bias: Whether weights and neurons may have a bias.
         u_bits: Widest potential.
         leaks: Kinds of leak: ``none``, ``shift``, ``multiply``.
@@ -47,6 +48,7 @@ class Limits:
     signed: bool = True
     codings: tuple[Coding, ...] = ("direct", "per_step")
     code_bits: tuple[int, ...] = (4, 2, 3, 5, 6, 7, 8, 12, 16)
+    unsigned: bool = True
     bias: bool = True
     u_bits: int = 24
     leaks: tuple[str, ...] = ("shift", "none", "multiply")
@@ -67,6 +69,7 @@ def plain() -> Limits:
         input_bits=(1, 8),
         signed=False,
         code_bits=(8, 4, 2),
+        unsigned=False,
         u_bits=8,
         leaks=("shift",),
         shifts=1,

@@ -146,6 +146,16 @@ def test_lavas_own_dense_carries_all_signed_8_bit_codes_and_graded_spikes(lava_p
     assert notes_of(trace) == {"fc": "Lava's Dense"}
 
 
+def test_unsigned_codes_beyond_127_are_carried_by_own_processes(lava_python):
+    rng = np.random.default_rng(3)
+    low, high = rng.integers(0, 128, (6, 5)), rng.integers(0, 256, (4, 6))
+    low[0, 0], high[0, :2] = 127, (0, 255)
+    nodes = [Input("x", (5,), 4), Dense("low", low, signed=False), Lif("lif", theta=np.array(2000), u_bits=16)]
+    trace = check(chain([*nodes, Dense("high", high, signed=False), Readout("out")], timesteps=4), lava_python, rng)
+    own = "own integer dense (codes 0..255 exceed the signed 8 bits of Lava's Dense)"
+    assert notes_of(trace) == {"low": "Lava's Dense", "high": own}
+
+
 def test_sums_that_lava_cannot_hold_are_carried_by_own_processes(lava_python):
     rng = np.random.default_rng(0)
     nodes = [

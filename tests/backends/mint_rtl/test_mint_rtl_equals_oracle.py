@@ -119,6 +119,18 @@ def test_random_convolutional_network(seed):
     assert_identical(program, random_values(rng, program, 2))
 
 
+@pytest.mark.parametrize(("bits", "top", "width"), [(8, 127, 8), (4, 15, 8), (4, 7, 4), (12, 1, 2), (1, 1, 2)])
+def test_unsigned_weights_run_where_their_codes_fit(bits, top, width):
+    """Their sign bit is the core's: codes up to 7 take 4 bits there, up to 127 take 8."""
+    rng = np.random.default_rng(top)
+    codes = rng.integers(0, top + 1, (40, 20))
+    codes[3, 4] = top
+    fc = Dense("fc", codes, bits=bits, signed=False)
+    program = chain([Input("x", (20,), bits=4), fc, Lif("lif", theta=np.array(4 * 20 * top), u_bits=16)], timesteps=4)
+    assert [layer.weight_bits for layer in layers_of(program)] == [width]
+    assert 0 < assert_identical(program, rng.integers(0, 16, (3, 20))).spikes["lif"].mean() < 1
+
+
 @pytest.mark.parametrize("theta", [7, 6, 8, 0, -3])
 def test_threshold_is_reached_at_equality(theta):
     program = chain([Input("x", (1,), bits=4), Dense("fc", np.array([[1]])), Lif("lif", theta=np.array(theta))], 1)

@@ -97,6 +97,10 @@ REFUSED = {
         behind(Input("x", (4,)), Dense("fc", np.ones((3, 4), int), bits=12)),
         "fc': has codes of 12 bits, and the core's widest weights have 8",
     ),
+    "unsigned codes": (
+        behind(Input("x", (4,)), Dense("fc", np.full((3, 4), 128), signed=False)),
+        "fc': has unsigned codes up to 128, and the core's widest weights have 8 bits, signed",
+    ),
     "signed input": (
         behind(Input("x", (4,), signed=True)),
         "x': is signed, and bit-planes are unsigned; shift the input to 0 or more and fold the offset into the bias",

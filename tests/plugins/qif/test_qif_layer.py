@@ -8,10 +8,12 @@ import torch
 from spikequant import Quantizer
 from spikequant.errors import ContractError, PluginError, UsageError
 from spikequant.formats import FP32, parse_format
+from spikequant.memory import program_memory
 from spikequant.model import InputCoding, SpikingModel, WeightedLayer, as_input, lower
 from spikequant.model.weighted_layer import BIAS_LIMIT, EPSILON
 from spikequant.network import ConvLayer, DenseLayer, FlattenLayer, ReadoutLayer
 from spikequant.oracle import run_oracle
+from spikequant.program import Weighted
 from spikequant.rounding import Rounding
 from spikequant_mint.mint_lif import MintLif
 from spikequant_mint.quantizers import Mint
@@ -163,6 +165,16 @@ def test_the_program_is_the_model_in_every_state(text):
         assert torch.equal(torch.from_numpy(spikes).long(), recording.spikes[name])
         assert torch.equal(torch.from_numpy(trace.potentials[name]).long(), recording.potentials[name])
     assert any(spikes.any() for spikes in trace.spikes.values())
+
+
+@pytest.mark.parametrize(("text", "bits", "signed"), [("UQ0.3", 3, False), ("UQ1.0", 1, False), ("Q0.3", 4, True)])
+def test_a_program_stores_the_codes_as_the_format_has_them(text, bits, signed):
+    model = deep()
+    model.quantize(lambda: Qif(text))
+    program = lower(model)
+    assert {(node.bits, node.signed) for node in program.nodes if isinstance(node, Weighted)} == {(bits, signed)}
+    codes = sum(part.weight.numel() for part in model.weighted)
+    assert program_memory(program).weights_bits == codes * bits
 
 
 def deep():

@@ -180,6 +180,23 @@ def test_memory_counts_every_state_variable_of_each_neuron():
     assert nodes["exc"].state_bits == 7 * (18 + 3 + 14)
 
 
+def test_weights_that_are_never_negative_have_no_sign_bit():
+    """UQ0.6 weights take 6 bits, votes of 0..255 take 8, and votes of 0..4 take 3."""
+    p, state = network()
+    formats = replace(FORMATS, w=QFormat(0, 6, signed=False))
+    program = usnn_program(p, formats, state, VOTES, {})
+    nodes = {node.name: node for node in program_memory(program).nodes}
+    assert nodes["fc"].weights_bits == 40 * 7 * 6
+    assert nodes["votes"].weights_bits == 3 * 7 * 3
+    assert program.by_name["fc"].codes.max() > 31
+    recorded = TorchEngine().infer_spikes(p, formats, state, spikes_of(p))
+    assert np.array_equal(run_oracle(program, arriving(spikes_of(p))).spikes["exc"], recorded.spikes)
+    votes = usnn_program(p, formats, state, VOTES * 51 + 51, {}).by_name["votes"]
+    assert (votes.codes.max(), votes.bits, votes.signed) == (255, 8, False)
+    votes = usnn_program(p, formats, state, VOTES - 4, {}).by_name["votes"]
+    assert (votes.bits, votes.signed) == (3, True)
+
+
 def test_counts_of_a_run_hold_the_neurons_operations():
     program, recorded, _ = lowered("nearest")
     counts = run_oracle(program, arriving(spikes_of(PARAMETERS))).counts.nodes["exc"]
