@@ -57,10 +57,9 @@ class DiehlCookMapping:
         )
 
     def fields(self, node: SpikingNode) -> Mapping[str, Any]:
-        """Return every field that decides a result, and in words what the plain graph loses."""
+        """Return every field that decides a result."""
         cell = cast("DiehlCook", node)
         return {
-            "beyond_nir": ", ".join(beyond_rules(cell)),
             **_format_fields("v", cell.fmt),
             "vth": cell.vth,
             "vth_frac_bits": cell.vth_frac_bits,
@@ -76,6 +75,23 @@ class DiehlCookMapping:
             "one_spike": cell.one_spike,
             **_synapse_fields(cell.synapse),
         }
+
+    def beyond_nir(self, node: SpikingNode) -> tuple[str, ...]:
+        """Return the rules of a node that plain NIR cannot say.
+
+        >>> DiehlCookMapping().beyond_nir(DiehlCook("n"))
+        ('refractory', 'one_spike', 'rounding', 'saturation')
+        """
+        cell = cast("DiehlCook", node)
+        rules = {
+            "refractory": cell.refractory > 0,
+            "one_spike": cell.one_spike,
+            "rounding": True,
+            "saturation": cell.overflow is Overflow.SATURATE,
+            "wrap": cell.overflow is Overflow.WRAP,
+            "conductance": cell.synapse is not None,
+        }
+        return tuple(rule for rule, holds in rules.items() if holds)
 
     def from_nir(self, name: str, nir_node: nir.NIRNode, fields: Fields) -> SpikingNode:
         """Return the node from its fields, its thresholds held against the graph's.
@@ -97,23 +113,6 @@ class DiehlCookMapping:
                 " disagree, so write it again from the program"
             )
         return cell
-
-
-def beyond_rules(cell: DiehlCook) -> tuple[str, ...]:
-    """Return the rules of a node that plain NIR cannot say.
-
-    >>> beyond_rules(DiehlCook("n"))
-    ('refractory', 'one_spike', 'rounding', 'saturation')
-    """
-    rules = {
-        "refractory": cell.refractory > 0,
-        "one_spike": cell.one_spike,
-        "rounding": True,
-        "saturation": cell.overflow is Overflow.SATURATE,
-        "wrap": cell.overflow is Overflow.WRAP,
-        "conductance": cell.synapse is not None,
-    }
-    return tuple(rule for rule, holds in rules.items() if holds)
 
 
 def _thresholds(cell: DiehlCook, shape: Shape) -> Float32:

@@ -18,7 +18,16 @@ def test_export_checks_the_integers_and_says_what_plain_nir_loses(spikequant, tr
     assert said["identical"]
     assert said["samples"] == 256
     assert said["spikes"] == said["states"] == 3 * 256 * 24
-    assert set(said["beyond_nir"]) == {"saturation"}
+    assert set(said["beyond_nir"]) == {"multi_bit_input", "saturation", "readout_sum"}
+    assert [rule for rule, acted in said["beyond_nir"].items() if acted is not None] == ["saturation"]
+
+
+def test_export_names_the_rules_that_it_cannot_count(spikequant, trained, tmp_path):
+    said = spikequant("export", trained, "--out", tmp_path / "m.nir", "--samples", 8).out
+    assert re.search(
+        r"^beyond plain NIR: saturation acted [\d,]+ times on the calibration samples$", said, re.MULTILINE
+    )
+    assert "beyond plain NIR, not counted: multi_bit_input, readout_sum\n" in said
 
 
 def test_run_prints_the_accuracy_that_training_reached(spikequant, trained):

@@ -1,5 +1,7 @@
 """Neuron constants in float32, metadata values, and neurons of plugins."""
 
+import json
+import re
 from dataclasses import dataclass
 
 import nir
@@ -7,9 +9,10 @@ import numpy as np
 import pytest
 
 from spikequant.errors import NirError
-from spikequant.nir_profile import beyond_nir, read_program, write_program
+from spikequant.nir_profile import acted_counts, beyond_nir, read_program, write_program
 from spikequant.nir_profile.fields import Fields, digest, pack
 from spikequant.nir_profile.neurons import exact_tau, leak_is_exact, thresholds
+from spikequant.oracle import run_oracle
 from spikequant.program import Dense, Input, Leak, Lif, SpikingNode, chain
 
 
@@ -122,6 +125,46 @@ def test_neuron_of_a_plugin_travels_with_its_mapping(tmp_path):
         NirError, match=r"^.*net.nir: node 'c': v_threshold is \[5.0, 6.5\], and its metadata makes it .*$"
     ):
         read_program(tmp_path / "net.nir", kinds)
+
+
+class TellingMapping(CounterMapping):
+    """The same, and it says what the plain graph loses."""
+
+    rules = ("saturation", "goal_only")
+
+    def beyond_nir(self, node):
+        return self.rules
+
+
+def test_a_mapping_lists_rules_of_its_own_beyond_nir(tmp_path):
+    """Under the profile's name where it is the profile's rule, else after the kind, so that no two plugins clash."""
+    kinds = {"counter": TellingMapping()}
+    found = [(item.rule, item.nodes) for item in beyond_nir(counting(), kinds=kinds)]
+    assert found == [(rule, ("c",)) for rule in ("kind:counter", "saturation", "counter:goal_only")]
+    counts = run_oracle(counting(), np.ones((2, 2), int)).counts
+    assert acted_counts(counting(), counts, kinds) == {"saturation": 0}
+    write_program(counting(), tmp_path / "net.nir", {"counter:goal_only": 4}, kinds=kinds)
+    assert read_program(tmp_path / "net.nir", kinds).by_name["c"].goal == 7
+    packed = nir.read(tmp_path / "net.nir").metadata["spikequant"]
+    assert packed["profile"] == 3
+    assert json.loads(packed["beyond_nir"])[2] == {"rule": "counter:goal_only", "nodes": ["c"], "acted": 4}
+    write_program(counting(), tmp_path / "net.nir", kinds=kinds)
+    with pytest.raises(NirError, match=r"^.*: graph: 'beyond_nir' in the metadata is .*, and it must be .*$"):
+        read_program(tmp_path / "net.nir", {"counter": CounterMapping()})
+
+
+def test_a_mapping_that_lists_nothing_writes_what_older_readers_know(tmp_path):
+    write_program(counting(), tmp_path / "net.nir", kinds={"counter": CounterMapping()})
+    assert nir.read(tmp_path / "net.nir").metadata["spikequant"]["profile"] == 1
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a:b", "x" * 65])
+def test_a_rule_of_a_mapping_must_have_a_plain_name(name):
+    mapping = TellingMapping()
+    mapping.rules = (name,)
+    text = f"node 'c' (counter): its mapping names a rule {name!r} beyond NIR; a name is made of letters, digits and"
+    with pytest.raises(NirError, match=rf"^{re.escape(text)} '_', at most 64$"):
+        beyond_nir(counting(), kinds={"counter": mapping})
 
 
 def test_neuron_of_a_plugin_without_mapping_is_refused_by_name(tmp_path):

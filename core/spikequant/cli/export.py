@@ -34,12 +34,16 @@ def command(run: Path, out: Path | None, samples: int | None, data_dir: Path | N
                 "identical": verdict.identical,
                 "spikes": verdict.spikes,
                 "states": verdict.states,
-                "beyond_nir": export.acted,
+                "beyond_nir": {item.rule: item.acted for item in export.beyond},
             }
         )
         return
     plain.print(str(export.program))
     plain.print(f"trained model against oracle on {export.samples} calibration samples: {export.verdict}")
-    for rule, count in export.acted.items():
-        plain.print(f"beyond plain NIR: {rule} acted {count:,} times on the calibration samples")
+    for item in export.beyond:
+        if item.acted is not None:
+            plain.print(f"beyond plain NIR: {item.rule} acted {item.acted:,} times on the calibration samples")
+    uncounted = [item.rule for item in export.beyond if item.acted is None]
+    if uncounted:
+        plain.print(f"beyond plain NIR, not counted: {', '.join(uncounted)}")
     plain.print(f"written: {path}")

@@ -3,7 +3,7 @@
 from spikequant.nir_profile.beyond import BeyondNir, acted_counts, beyond_nir
 from spikequant.nir_profile.fields import Fields
 from spikequant.nir_profile.graph import build_graph
-from spikequant.nir_profile.neurons import NodeMapping
+from spikequant.nir_profile.neurons import BeyondMapping, NodeMapping
 from spikequant.nir_profile.profile import PROFILE_VERSION
 from spikequant.nir_profile.read import program_of, read_program
 from spikequant.nir_profile.read_graph import read_graph
@@ -11,6 +11,7 @@ from spikequant.nir_profile.write import write_program
 
 __all__ = [
     "PROFILE_VERSION",
+    "BeyondMapping",
     "BeyondNir",
     "Fields",
     "NodeMapping",

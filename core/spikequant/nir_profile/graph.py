@@ -39,7 +39,7 @@ def build_graph(program: Program, beyond_counts: Mapping[str, int] | None = None
             _add(nodes, node, OR_SUFFIX, or_threshold(program.shapes[node.name]), "pool_or_step")
     for node in ends(program):
         _add(nodes, node, OUTPUT_SUFFIX, nir.Output({"output": sizes(program.shapes[node.name])}), "output")
-    metadata = graph_metadata(program, beyond_nir(program, beyond_counts), digests)
+    metadata = graph_metadata(program, beyond_nir(program, beyond_counts, kinds), digests)
     return nir.NIRGraph(nodes=nodes, edges=_edges(program), metadata={KEY: metadata}, type_check=False)
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from spikequant.errors import NirError
-from spikequant.nir_profile.beyond import BeyondNir
+from spikequant.nir_profile.beyond import BeyondNir, beyond_nir
 from spikequant.nir_profile.fields import DIGEST, Fields, digest, pack
 from spikequant.nir_profile.layers import DECODE
-from spikequant.nir_profile.profile import LATERAL_VERSION, PROFILE_VERSION, UNSIGNED_VERSION
+from spikequant.nir_profile.profile import LATERAL_VERSION, MAPPED_RULES_VERSION, PROFILE_VERSION, UNSIGNED_VERSION
 from spikequant.program import Edge, Lateral, Program, Weighted
 
 GRAPH = "graph"
 
 
-def graph_metadata(program: Program, beyond: Iterable[BeyondNir], digests: Iterable[str]) -> dict[str, Any]:
+def graph_metadata(program: Program, beyond: Sequence[BeyondNir], digests: Iterable[str]) -> dict[str, Any]:
     """Return the packed metadata of the graph.
 
     Args:
@@ -31,7 +31,7 @@ def graph_metadata(program: Program, beyond: Iterable[BeyondNir], digests: Itera
     packed = pack(
         GRAPH,
         {
-            "profile": _version(program),
+            "profile": _version(program, beyond),
             "dt": float(program.dt),
             "timesteps": program.timesteps,
             "decode": DECODE if program.readouts else "spikes",
@@ -51,10 +51,12 @@ def node_metadata(name: str, kind: str, fields: Any) -> dict[str, Any]:
     return packed | {DIGEST: digest(packed)}
 
 
-def _version(program: Program) -> int:
+def _version(program: Program, beyond: Sequence[BeyondNir]) -> int:
     """Return the oldest version of the profile that holds ``program``, so that older readers read what they can."""
     if any(isinstance(node, Weighted) and not node.signed for node in program.nodes):
         return UNSIGNED_VERSION
+    if [(b.rule, b.nodes) for b in beyond] != [(b.rule, b.nodes) for b in beyond_nir(program)]:
+        return MAPPED_RULES_VERSION
     return LATERAL_VERSION if any(isinstance(node, Lateral) for node in program.nodes) else 1
 
 

@@ -7,8 +7,8 @@ One Euler step of NIR's :math:`\tau \dot v = (v_{leak} - v) + r I` over ``dt`` i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast, runtime_checkable
 
 import nir
 import numpy as np
@@ -33,6 +33,19 @@ class NodeMapping(Protocol):
 
     def from_nir(self, name: str, nir_node: nir.NIRNode, fields: Fields) -> SpikingNode:
         """Return the node; the reader exports it once more and refuses the file if ``nir_node`` differs."""
+
+
+@runtime_checkable
+class BeyondMapping(NodeMapping, Protocol):
+    """A mapping that also says which rules of a node the plain graph loses; the others list their kind alone."""
+
+    def beyond_nir(self, node: SpikingNode) -> Sequence[str]:
+        """Return the names of these rules.
+
+        A name of the profile's own (``saturation``, ``wrap``, ``soft_reset``, ``leak_rounding`` and
+        ``leak_precision``) means what it means for ``lif`` and is counted with it; any other is listed as
+        ``KIND:NAME``.
+        """
 
 
 Kinds = Mapping[str, NodeMapping]

@@ -9,6 +9,9 @@ LATERAL_VERSION = 2
 UNSIGNED_VERSION = 3
 """The first version with unsigned codes."""
 
+MAPPED_RULES_VERSION = 3
+"""The first version in which a plugin's mapping lists rules beyond NIR."""
+
 KEY = "spikequant"
 """Key of the profile in the metadata of the graph and of its nodes."""
 

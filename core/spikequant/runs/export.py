@@ -13,7 +13,7 @@ from torch import Tensor
 from spikequant.counts import Counts
 from spikequant.errors import RunError
 from spikequant.model import Model, as_input
-from spikequant.nir_profile import acted_counts, write_program
+from spikequant.nir_profile import BeyondNir, acted_counts, beyond_nir, write_program
 from spikequant.oracle import run_oracle
 from spikequant.program import Program, Weighted, integers
 from spikequant.program_inputs import program_inputs
@@ -36,13 +36,13 @@ class Export:
     Attributes:
         program: The program in the file.
         verdict: Training model against oracle on the calibration samples.
-        acted: How often each rule that plain NIR cannot say acted on them.
+        beyond: The rules that plain NIR cannot say, and how often each acted on them, where that is counted.
         samples: Number of calibration samples.
     """
 
     program: Program
     verdict: Verdict
-    acted: dict[str, int]
+    beyond: tuple[BeyondNir, ...]
     samples: int
 
 
@@ -77,9 +77,10 @@ def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, dat
     verdict = compare(expected, model_trace(model, x), [node.name for node in program.order])
     if not verdict.identical:
         raise RunError(f"the exported integers differ from the trained model: {verdict}; nothing was written")
-    acted = acted_counts(program, expected.counts)
-    write_program(program, path, acted, kinds=node_kinds())
-    return Export(program, verdict, acted, len(x))
+    kinds = node_kinds()
+    acted = acted_counts(program, expected.counts, kinds)
+    write_program(program, path, acted, kinds=kinds)
+    return Export(program, verdict, beyond_nir(program, acted, kinds), len(x))
 
 
 def calibration_samples(program: Program) -> int:

@@ -1,6 +1,7 @@
 """The Diehl-Cook node in a NIR file: both halves, the way back, and damage."""
 
 import dataclasses
+import json
 import re
 
 import nir
@@ -9,11 +10,11 @@ import pytest
 
 from spikequant.errors import NirError
 from spikequant.formats import QFormat
-from spikequant.nir_profile import build_graph, program_of, read_program, write_program
+from spikequant.nir_profile import acted_counts, beyond_nir, build_graph, program_of, read_program, write_program
 from spikequant.nir_profile.fields import DIGEST, digest
 from spikequant.nir_profile.profile import KEY
 from spikequant.oracle import run_oracle
-from spikequant.program import Dense, Input, chain
+from spikequant.program import Dense, Input, Lif, chain
 from spikequant.rounding import Overflow, Rounding
 from spikequant_stdp.nir_mapping import DiehlCookMapping
 from spikequant_stdp.node import Conductance, DiehlCook
@@ -86,14 +87,35 @@ def test_thresholds_on_a_finer_grid_lie_half_a_step_of_that_grid_lower():
     assert value == ((1 << 23) - 1.5) / 1024
 
 
-def test_the_metadata_says_what_the_plain_graph_loses():
-    graph = build_graph(program(NODES["plain"]), kinds=KINDS)
-    assert graph.nodes["exc"].metadata[KEY]["beyond_nir"] == "refractory, one_spike, rounding, saturation"
-    assert '"kind:diehl_cook"' in graph.metadata[KEY]["beyond_nir"]
-    graph = build_graph(program(NODES["rules"]), kinds=KINDS)
-    assert graph.nodes["exc"].metadata[KEY]["beyond_nir"] == "rounding, wrap"
-    graph = build_graph(program(NODES["conductance"]), kinds=KINDS)
-    assert graph.nodes["exc"].metadata[KEY]["beyond_nir"].endswith("saturation, conductance")
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("plain", ["refractory", "one_spike", "rounding"]),
+        ("rules", ["rounding"]),
+        ("conductance", ["refractory", "one_spike", "rounding", "conductance"]),
+    ],
+)
+def test_the_graph_lists_what_plain_nir_loses(name, rules):
+    metadata = build_graph(program(NODES[name]), kinds=KINDS).metadata[KEY]
+    found = {row["rule"]: (row["nodes"], row["acted"]) for row in json.loads(metadata["beyond_nir"])}
+    overflow = "wrap" if name == "rules" else "saturation"
+    assert found == dict.fromkeys(
+        ["kind:diehl_cook", overflow, *(f"diehl_cook:{rule}" for rule in rules)], (["exc"], None)
+    )
+    assert metadata["profile"] == 3
+
+
+def test_the_overflows_of_a_run_are_counted_with_those_of_other_neurons():
+    nodes = [Input("input", (2,), bits=1, coding="per_step"), Dense("fc", np.array([[0, 300], [0, 0]]), bits=16)]
+    cell = DiehlCook("exc", vth=np.array(0), fmt=QFormat(7, 0), x_frac_bits=0)
+    last = [Dense("out", np.array([[300, 300]]), bits=16), Lif("lif", u_bits=4, theta=np.array(999))]
+    whole = chain([*nodes, cell, *last], 3, dt=1e-3)
+    counts = run_oracle(whole, np.ones((3, 1, 2), np.int64)).counts
+    seen = {name: counts.nodes[name].saturations for name in ("exc", "lif")}
+    assert acted_counts(whole, counts, KINDS) == {"saturation": sum(seen.values())}
+    assert acted_counts(whole, counts) == {"saturation": seen["lif"]}
+    assert {item.rule: item.nodes for item in beyond_nir(whole, kinds=KINDS)}["saturation"] == ("exc", "lif")
+    assert all(seen.values())
 
 
 @pytest.mark.parametrize(
@@ -114,8 +136,6 @@ def test_what_nir_cannot_hold_is_refused(fields, message):
 
 def resealed(graph, **changes):
     """Change fields of the neuron and make all digests good again."""
-    import json
-
     packed = graph.nodes["exc"].metadata[KEY]
     for key, value in changes.items():
         packed.pop(key) if value is None else packed.update({key: value})
@@ -153,7 +173,7 @@ def test_every_field_is_needed(name):
         ({"vth": np.array([-832, -800, -901])}, "node 'exc': the thresholds of the graph are not vth .*"),
         ({"vth": np.array([-832.0, -800.0, -900.0])}, "node 'exc': 'vth' in the metadata is .* an array of integers"),
         ({"vth": np.array([-832, -800])}, "node 'exc': the thresholds of the graph are not vth .*"),
-        ({"beyond_nir": "nothing"}, "node 'exc': 'beyond_nir' in the metadata is 'nothing', and it must be .*"),
+        ({"beyond_nir": "nothing"}, "node 'exc': 'beyond_nir' in the metadata is 'nothing', and it must be None; .*"),
         ({"rounding": "up"}, "node 'exc': 'rounding' in the metadata is 'up'; it must be one of TR, RN, SR"),
         ({"overflow": 1}, "node 'exc': 'overflow' in the metadata is '1'; it must be text"),
         ({"one_spike": 1}, "node 'exc': 'one_spike' in the metadata is '1'; it must be true or false"),
