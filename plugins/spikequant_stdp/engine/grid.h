@@ -51,12 +51,12 @@ INLINE D d_nearest(D ratio) {
     return d_add(below, d_pick(d_sub(ratio, below), d_set(0.5), d_set(1.0), d_set(0.0)));
 }
 
-/* Code of weights that are at least 0: quant is NEAREST for TR too. */
+/* Code, without wrapping, of weights that are at least 0: quant is NEAREST for TR too. */
 INLINE F f_code(const Grid *grid, F w, const int quant, uint64_t stream, uint64_t e) {
     F ratio = f_mul(w, f_set((float)grid->scale)), code;
     if (quant == DRAWN) {
         code = f_floor(ratio);
-        code = f_add(code, f_drawn(f_sub(ratio, code), stream, e));
+        code = f_drawn(code, f_sub(ratio, code), draw_from(stream, e), 0);
     } else {
         code = f_round(ratio, f_set(grid->rounding == NEAREST ? 0.5f : 0.0f));
     }

@@ -39,6 +39,7 @@ typedef struct {
     int64_t exact;        /* a step of V, and of g, is exact in doubles up to its rounding */
     uint64_t norm_key;
     double threshold, theta_plus; /* of a quantized threshold */
+    int64_t chance_bits;  /* of V before it is rounded by SR, in units of its step, if it is exact and they are few */
     const float *chance;  /* inference, may be NULL: (steps, padded), what SR adds to V before the floor */
 } Formats;
 

@@ -48,10 +48,21 @@ INLINE D d_draw(uint64_t stream, uint64_t e) {
         drawn[lane] = (double)(int64_t)(mix(stream + GOLDEN * (e + 1 + (uint64_t)lane)) >> 11);
     return _mm256_loadu_pd(drawn);
 }
-INLINE F f_drawn(F rest, uint64_t stream, uint64_t e) {
+INLINE D d_chance(uint64_t stream, uint64_t e, int64_t bits) {
+    const double unit = 1.0 / (double)(1LL << bits);
+    double chance[4] __attribute__((aligned(32)));
+    for (int lane = 0; lane < 4; lane++)
+        chance[lane] = 1.0 - unit - (double)(int64_t)(mix(stream + GOLDEN * (e + 1 + (uint64_t)lane)) >> (64 - bits)) * unit;
+    return d_load(chance);
+}
+
+typedef struct { uint64_t stream, e; } From;
+INLINE From draw_from(uint64_t stream, uint64_t e) { return (From){stream, e}; }
+INLINE F f_drawn(F code, F rest, From from, const int k) {
+    const uint64_t e = from.e + (uint64_t)(8 * k);
     rest = _mm256_mul_ps(rest, _mm256_set1_ps(0x1p53f));
     D low = _mm256_cvtps_pd(_mm256_castps256_ps128(rest)), high = _mm256_cvtps_pd(_mm256_extractf128_ps(rest, 1));
-    low = _mm256_and_pd(_mm256_cmp_pd(d_draw(stream, e), low, _CMP_LT_OQ), d_set(1.0));
-    high = _mm256_and_pd(_mm256_cmp_pd(d_draw(stream, e + 4), high, _CMP_LT_OQ), d_set(1.0));
-    return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
+    low = _mm256_and_pd(_mm256_cmp_pd(d_draw(from.stream, e), low, _CMP_LT_OQ), d_set(1.0));
+    high = _mm256_and_pd(_mm256_cmp_pd(d_draw(from.stream, e + 4), high, _CMP_LT_OQ), d_set(1.0));
+    return f_add(code, _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low)));
 }

@@ -59,11 +59,46 @@ INLINE D d_draw(uint64_t stream, uint64_t e) {
     __m512i z = _mm512_add_epi64(golden_steps(), _mm512_set1_epi64((long long)(stream + GOLDEN * (e + 1))));
     return _mm512_cvtepu64_pd(_mm512_srli_epi64(mix_lanes(z), 11));
 }
-/* 1 where the uniform number of the lane's element is below rest, else 0 */
-INLINE F f_drawn(F rest, uint64_t stream, uint64_t e) {
-    rest = _mm512_mul_ps(rest, _mm512_set1_ps(0x1p53f));
-    D low = _mm512_cvtps_pd(_mm512_castps512_ps256(rest)), high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(rest, 1));
-    unsigned up = _mm512_cmp_pd_mask(d_draw(stream, e), low, _CMP_LT_OQ);
-    up |= (unsigned)_mm512_cmp_pd_mask(d_draw(stream, e + 8), high, _CMP_LT_OQ) << 8;
-    return _mm512_maskz_mov_ps((__mmask16)up, f_set(1.0f));
+/* mix without its last step, which leaves the upper 31 bits alone */
+INLINE __m512i mix_upper(__m512i z) {
+    z = _mm512_mullo_epi64(_mm512_xor_si512(z, _mm512_srli_epi64(z, 30)), _mm512_set1_epi64((long long)FIRST));
+    return _mm512_mullo_epi64(_mm512_xor_si512(z, _mm512_srli_epi64(z, 27)), _mm512_set1_epi64((long long)SECOND));
+}
+/* 1 - 2**-bits minus the uniform numbers of elements e, e + 1, ..., cut to bits <= 31 */
+INLINE D d_chance(uint64_t stream, uint64_t e, int64_t bits) {
+    __m512i z = _mm512_add_epi64(golden_steps(), _mm512_set1_epi64((long long)(stream + GOLDEN * (e + 1))));
+    z = _mm512_srl_epi64(mix_upper(z), _mm_cvtsi64_si128(64 - bits));
+    const double unit = 1.0 / (double)(1LL << bits);
+    return d_exact(_mm512_cvtepu64_pd(z), d_set(-unit), d_set(1.0 - unit));
+}
+/* Counters of 16 elements, even and odd ones apart. */
+typedef struct { __m512i even, odd; } From;
+INLINE From draw_from(uint64_t stream, uint64_t e) {
+    const __m512i base = _mm512_set1_epi64((long long)(stream + GOLDEN * (e + 1)));
+    const __m512i steps = golden_steps(), even = _mm512_add_epi64(base, _mm512_add_epi64(steps, steps));
+    return (From){even, _mm512_add_epi64(even, _mm512_set1_epi64((long long)GOLDEN))};
+}
+/* whether the uniform numbers of 8 elements are below rest * 2**-53 */
+INLINE unsigned below(__m512i z, D rest) {
+    z = _mm512_srli_epi64(_mm512_xor_si512(z, _mm512_srli_epi64(z, 31)), 11);
+    return _mm512_cmp_pd_mask(_mm512_cvtepu64_pd(z), rest, _CMP_LT_OQ);
+}
+/* code + 1 where the uniform number of element from + 16 k + lane is below rest, else code. 31 bits of the numbers
+ * decide, and all of them where these do not. */
+INLINE F f_drawn(F code, F rest, From from, const int k) {
+    const __m512i skip = _mm512_set1_epi64((long long)(GOLDEN * (uint64_t)(16 * k)));
+    const __m512i even = mix_upper(_mm512_add_epi64(from.even, skip));
+    const __m512i odd = mix_upper(_mm512_add_epi64(from.odd, skip));
+    const __m512i upper = _mm512_mask_srli_epi32(_mm512_srli_epi64(even, 33), 0xAAAA, odd, 1);
+    const __m512i limit = _mm512_cvttps_epi32(_mm512_mul_ps(rest, _mm512_set1_ps(0x1p31f)));
+    unsigned up = _mm512_cmplt_epu32_mask(upper, limit);
+    if (__builtin_expect(_mm512_cmpeq_epu32_mask(upper, limit), 0)) {
+        const __m512i whole = _mm512_castps_si512(_mm512_mul_ps(rest, _mm512_set1_ps(0x1p53f)));
+        const __m512i evens = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 14, 12, 10, 8, 6, 4, 2, 0);
+        const __m512i odds = _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 15, 13, 11, 9, 7, 5, 3, 1);
+        D first = _mm512_cvtps_pd(_mm256_castsi256_ps(_mm512_castsi512_si256(_mm512_permutexvar_epi32(evens, whole))));
+        D second = _mm512_cvtps_pd(_mm256_castsi256_ps(_mm512_castsi512_si256(_mm512_permutexvar_epi32(odds, whole))));
+        up = _pdep_u32(below(even, first), 0x5555) | _pdep_u32(below(odd, second), 0xAAAA);
+    }
+    return _mm512_mask_add_ps(code, (__mmask16)up, code, f_set(1.0f));
 }

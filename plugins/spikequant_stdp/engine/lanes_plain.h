@@ -47,8 +47,18 @@ INLINE D d_exact(D a, D b, D c) { return a * b + c; }
 INLINE D d_draw(uint64_t stream, uint64_t e) {
     return (D){uniform(stream, e) * 0x1p53, uniform(stream, e + 1) * 0x1p53};
 }
-INLINE F f_drawn(F rest, uint64_t stream, uint64_t e) {
-    F up = f_set(0.0f);
-    for (int lane = 0; lane < 4; lane++) up[lane] = uniform(stream, e + (uint64_t)lane) < (double)rest[lane];
-    return up;
+INLINE D d_chance(uint64_t stream, uint64_t e, int64_t bits) {
+    const double unit = 1.0 / (double)(1LL << bits);
+    double chance[2] __attribute__((aligned(32)));
+    for (int lane = 0; lane < 2; lane++)
+        chance[lane] = 1.0 - unit - (double)(int64_t)(mix(stream + GOLDEN * (e + 1 + (uint64_t)lane)) >> (64 - bits)) * unit;
+    return d_load(chance);
+}
+
+typedef struct { uint64_t stream, e; } From;
+INLINE From draw_from(uint64_t stream, uint64_t e) { return (From){stream, e}; }
+INLINE F f_drawn(F code, F rest, From from, const int k) {
+    for (int lane = 0; lane < 4; lane++)
+        code[lane] += uniform(from.stream, from.e + (uint64_t)(4 * k + lane)) < (double)rest[lane];
+    return code;
 }

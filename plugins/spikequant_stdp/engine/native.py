@@ -120,7 +120,7 @@ class NativeEngine:
         counts, tally = np.zeros((len(inputs), p.neurons), dtype=np.int32), np.zeros(2, dtype=np.int64)
         recorded = _recorded(p, len(inputs), record)
         w, theta = job.padded_rows(state.w), job.padded_rows(state.theta[None], np.inf)
-        room = aligned((int(self._library.stdp_train_room(ctypes.byref(job.struct))),), np.uint8)
+        room = aligned((int(self._library.stdp_train_room(ctypes.byref(job.struct), ctypes.byref(struct))),), np.uint8)
         for part in _parts(len(inputs), IMAGES_A_CALL):
             self._library.stdp_train(
                 ctypes.byref(job.struct),
@@ -183,7 +183,7 @@ def _load(flags: tuple[str, ...]) -> ctypes.CDLL:
     library = ctypes.CDLL(str(native_library("stdp", sources, flags)))
     pointer, whole = ctypes.c_void_p, ctypes.c_int64
     library.stdp_lanes.restype = ctypes.c_char_p
-    library.stdp_train_room.argtypes, library.stdp_train_room.restype = (pointer,), whole
+    library.stdp_train_room.argtypes, library.stdp_train_room.restype = (pointer, pointer), whole
     library.stdp_infer_room.argtypes, library.stdp_infer_room.restype = (pointer, whole), whole
     library.stdp_chances.argtypes, library.stdp_chances.restype = (pointer, ctypes.c_uint64, whole, pointer), None
     library.stdp_train.argtypes = (*[pointer] * 3, whole, whole, *[pointer] * 6)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spikequant.counter_rng import RandomKey
 from spikequant_stdp.engine.contract import Candidate
-from spikequant_stdp.engine.native_job import FormatsStruct, GroupStruct, Job, chance_bits, formats_struct
+from spikequant_stdp.engine.native_job import FormatsStruct, GroupStruct, Job, formats_struct
 from spikequant_stdp.engine.parameters import Formats, Parameters, State
 from spikequant_stdp.engine.quantize import quantized_theta, quantized_weights
 from spikequant_stdp.engine.sums import FLOAT32_EXACT
@@ -56,9 +56,8 @@ class Groups:
 
     def _struct(self, p: Parameters, formats: Formats) -> FormatsStruct:
         struct = formats_struct(p, formats)
-        bits = chance_bits(formats)
-        if bits is not None:
-            which = (RandomKey(formats.seed, "V").root, bits)
+        if struct.chance_bits:
+            which = (RandomKey(formats.seed, "V").root, struct.chance_bits)
             if which not in self._tables:
                 self._tables[which] = self._chances(self._job, *which)
             struct.chance = self._tables[which].ctypes.data

@@ -60,6 +60,7 @@ class FormatsStruct(ctypes.Structure):
         *((name, _ints) for name in ("stored", "exact")),
         ("norm_key", ctypes.c_uint64),
         *((name, _double) for name in ("threshold", "theta_plus")),
+        ("chance_bits", _ints),
         ("chance", _pointer),
     )
 
@@ -143,22 +144,23 @@ def formats_struct(p: Parameters, formats: Formats) -> FormatsStruct:
         norm_key=RandomKey(formats.seed, "norm").root,
         threshold=p.threshold,
         theta_plus=p.theta_plus_quantized,
+        chance_bits=chance_bits(formats),
     )
 
 
-def chance_bits(formats: Formats) -> int | None:
+def chance_bits(formats: Formats) -> int:
     """Return the fraction bits that a potential has before it is rounded, in units of its step, if a float holds them.
 
-    None where no table of random numbers serves: V is not rounded stochastically, or its step is not exact.
+    Else 0: there are more, or V is not rounded stochastically, or its step is not exact.
     """
     if formats.V is None or formats.rounding != Rounding.SR or (formats.w is None and formats.g is None):
-        return None
+        return 0
     bits = DECAY_UNIT.bit_length() - 1
     if formats.g is not None:
         bits = max(bits, formats.g.frac_bits - int(math.log2(CONDUCTANCE_SCALE)))
     elif formats.w is not None:
         bits = max(bits, formats.w.frac_bits - formats.V.frac_bits)
-    return bits if bits <= FLOAT32_BITS else None
+    return bits if bits <= FLOAT32_BITS else 0
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

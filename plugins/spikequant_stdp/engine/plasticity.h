@@ -1,25 +1,25 @@
-/* One step of learning in the rows of the inputs that spike, fused with the sum for the next step. */
+/* One step of learning in the rows of the inputs that spike.
+ *
+ * What an input's spike takes from a weight is in proportion to the trace of the weight's neuron, and few neurons spike
+ * within an image: only blocks of FL neurons with such a neuron are touched. */
 #ifndef STDP_PLASTICITY_H
 #define STDP_PLASTICITY_H
 #include "grid.h"
 #include "job.h"
 #include "lanes.h"
 
-enum { EXACT_FLOAT = 1 << 24 };
-enum { FLOATS = -1 }; /* quant: weights are not quantized */
-
 /* What a step of learning works on. */
 typedef struct {
     const Job *job;
     const Formats *formats;
     float *w;
+    float *rounded;         /* w as it is used, where that is another matrix (see has_rounded) */
     const int32_t *row;     /* inputs that spike, ascending */
     int rows;
-    uint64_t stream;        /* of the rounding of weights in this step */
-    const float *x_post;
-    float *sum;             /* over the rows, after the step */
-    double *wide;           /* the same, where is_wide */
-    int is_wide;
+    const float *pre;       /* trace of each neuron times the learning rate */
+    const int32_t *block;   /* where pre is not 0: first neuron of each block of FL */
+    int blocks;
+    uint64_t stream;        /* of the rounding of stored weights in this step */
     int64_t vanished, updates;
 } Lesson;
 
@@ -56,108 +56,82 @@ INLINE float learned(const Job *job, float w, float pre, float post) {
     return clamped(job, (w - pre) + post);
 }
 
-/* What is kept of a stored weight, old before the step; counts the update `times` times. */
-INLINE float kept(Lesson *lesson, float old, float now, uint64_t e, int times) {
+INLINE int is_stored(const Formats *formats) { return formats->w.there && formats->stored; }
+
+/* Whether `rounded` holds the weights in use: they are rounded at each use, and always alike. */
+INLINE int has_rounded(const Formats *formats) {
+    return formats->w.there && !formats->stored && formats->w.rounding != DRAWN;
+}
+
+/* One weight as it is used, rounded by TR or RN. */
+INLINE float rounded(const Grid *grid, float w) {
+    float ratio = w * (float)grid->scale, code = floorf(ratio);
+    if (grid->wrap) return (float)(code_of(grid, (double)w, 0, 0) * grid->step);
+    code += grid->rounding == NEAREST && ratio - code >= 0.5f ? 1.0f : 0.0f;
+    return (code < (float)grid->high ? code : (float)grid->high) * (float)grid->step;
+}
+
+/* The lanes of weights that are at least 0; element e is the first. */
+INLINE F f_on_grid(const Grid *grid, F w, uint64_t stream, uint64_t e) {
+    if (grid->wrap) {
+        float lane[FL] __attribute__((aligned(64)));
+        f_store(lane, w);
+        for (int k = 0; k < FL; k++) lane[k] = (float)(code_of(grid, (double)lane[k], stream, e + (uint64_t)k) * grid->step);
+        return f_load(lane);
+    }
+    F code = grid->rounding == DRAWN ? f_code(grid, w, DRAWN, stream, e) : f_code(grid, w, NEAREST, stream, e);
+    return f_mul(code, f_set((float)grid->step));
+}
+
+/* What is kept of a weight, old before the step and now after it; element e. */
+INLINE float kept(Lesson *lesson, float old, float now, uint64_t e) {
     const Grid *grid = &lesson->formats->w;
+    if (!is_stored(lesson->formats)) return now;
     float value = (float)(code_of(grid, (double)now, lesson->stream, e) * grid->step);
-    if (now != old) lesson->updates += times;
-    if (now != old && value == old) lesson->vanished += times;
+    lesson->updates += now != old;
+    lesson->vanished += now != old && value == old;
     return value;
 }
 
-INLINE void learn_block(Lesson *lesson, int64_t at, const int rule, const int quant, const int stored,
-                        const int block) {
+INLINE void teach_block(Lesson *lesson, int64_t at, const int rule, const int stored, const int has) {
     const Job *job = lesson->job;
     const Grid *grid = &lesson->formats->w;
-    const F top = f_set(job->w_max), none = f_set(0.0f), rate = f_set(job->eta_pre), step = f_set((float)grid->step);
-    F pre[5], total[5];
-    for (int k = 0; k < block; k++) {
-        pre[k] = f_mul(f_load(lesson->x_post + at + k * FL), rate);
-        total[k] = none;
-    }
+    const F pre = f_load(lesson->pre + at), none = f_set(0.0f);
     for (int r = 0; r < lesson->rows; r++) {
-        float *w = lesson->w + lesson->row[r] * job->padded + at;
+        const int64_t place = lesson->row[r] * job->padded + at;
         const uint64_t e = (uint64_t)(lesson->row[r] * job->neurons + at);
-#pragma GCC unroll 5
-        for (int k = 0; k < block; k++) {
-            F old = f_load(w + k * FL);
-            F change = rule == PAIRWISE ? pre[k] : f_mul(pre[k], power(job, rule, old));
-            F now = f_min(f_max(f_sub(old, change), none), top);
-            F code = quant == FLOATS ? now : f_code(grid, now, quant, lesson->stream, e + (uint64_t)(k * FL));
-            total[k] = f_add(total[k], code);
-            if (stored) {
-                F value = f_mul(code, step);
-                unsigned changes = f_differ(now, old);
-                lesson->updates += __builtin_popcount(changes);
-                lesson->vanished += __builtin_popcount(changes & ~f_differ(value, old));
-                now = value;
-            }
-            f_store(w + k * FL, now);
+        F old = f_load(lesson->w + place);
+        F change = rule == PAIRWISE ? pre : f_mul(pre, power(job, rule, old));
+        F now = f_max(f_sub(old, change), none); /* at most w_max, as old is */
+        if (stored) {
+            F value = f_on_grid(grid, now, lesson->stream, e);
+            unsigned changes = f_differ(now, old);
+            lesson->updates += __builtin_popcount(changes);
+            lesson->vanished += __builtin_popcount(changes & ~f_differ(value, old));
+            now = value;
         }
+        f_store(lesson->w + place, now);
+        if (has) f_store(lesson->rounded + place, f_on_grid(grid, now, 0, 0));
     }
-    for (int k = 0; k < block; k++) f_store(lesson->sum + at + k * FL, quant == FLOATS ? total[k] : f_mul(total[k], step));
 }
 
-INLINE void learn_as(Lesson *lesson, const int rule, const int quant, const int stored) {
-    const int64_t width = lesson->job->padded;
-    int64_t j = 0;
-    for (; j + 5 * FL <= width; j += 5 * FL) learn_block(lesson, j, rule, quant, stored, 5);
-    for (; j < width; j += FL) learn_block(lesson, j, rule, quant, stored, 1);
-}
-
-INLINE void learn_by(Lesson *lesson, const int rule) {
-    const Grid *grid = &lesson->formats->w;
-    if (!grid->there) learn_as(lesson, rule, FLOATS, 0);
-    else if (grid->rounding == DRAWN && lesson->formats->stored) learn_as(lesson, rule, DRAWN, 1);
-    else if (grid->rounding == DRAWN) learn_as(lesson, rule, DRAWN, 0);
-    else if (lesson->formats->stored) learn_as(lesson, rule, NEAREST, 1);
-    else learn_as(lesson, rule, NEAREST, 0);
-}
-
-/* Weight by weight and in doubles: where codes wrap, or their sum may be no float. */
-static void learn_slowly(Lesson *lesson) {
-    const Job *job = lesson->job;
-    const Grid *grid = &lesson->formats->w;
-    for (int64_t j = 0; j < job->padded; j++) lesson->wide[j] = 0.0;
-    for (int r = 0; r < lesson->rows; r++)
-        for (int64_t j = 0; j < job->neurons; j++) {
-            float *w = lesson->w + lesson->row[r] * job->padded + j;
-            const uint64_t e = (uint64_t)(lesson->row[r] * job->neurons + j);
-            float now = learned(job, *w, lesson->x_post[j] * job->eta_pre, 0.0f);
-            *w = lesson->formats->stored ? kept(lesson, *w, now, e, 1) : now;
-            lesson->wide[j] += lesson->formats->stored ? (double)*w
-                                                       : code_of(grid, (double)now, lesson->stream, e) * grid->step;
-        }
-    for (int64_t j = 0; j < job->padded; j++) lesson->sum[j] = (float)lesson->wide[j];
-    lesson->is_wide = 1;
-}
-
-/* Largest code that a weight in 0..w_max gets. */
-INLINE double largest_code(const Job *job, const Grid *grid) {
-    double code = floor((double)job->w_max * grid->scale) + 1.0;
-    return code < grid->high ? code : grid->high;
-}
-
-/* Whether a code may wrap; normalisation may bring stored weights anywhere. */
-INLINE int may_wrap(const Job *job, const Formats *formats) {
-    return formats->w.wrap && (formats->stored || (double)job->w_max * formats->w.scale + 1.0 > formats->w.high);
-}
-
-/* What the arriving spikes take from their weights, and the sum of the new weights. */
-static void learn_rows(Lesson *lesson) {
-    const Job *job = lesson->job;
-    const Grid *grid = &lesson->formats->w;
-    lesson->is_wide = 0;
-    if (grid->there && (may_wrap(job, lesson->formats) || lesson->rows * largest_code(job, grid) >= EXACT_FLOAT)) {
-        learn_slowly(lesson);
-        return;
+INLINE void teach_by(Lesson *lesson, const int rule) {
+    const int stored = is_stored(lesson->formats), has = has_rounded(lesson->formats);
+    for (int b = 0; b < lesson->blocks; b++) {
+        if (stored) teach_block(lesson, lesson->block[b], rule, 1, 0);
+        else if (has) teach_block(lesson, lesson->block[b], rule, 0, 1);
+        else teach_block(lesson, lesson->block[b], rule, 0, 0);
     }
-    switch (job->rule) {
-    case PAIRWISE: learn_by(lesson, PAIRWISE); break;
-    case LINEAR: learn_by(lesson, LINEAR); break;
-    case SQUARE: learn_by(lesson, SQUARE); break;
-    case ROOT: learn_by(lesson, ROOT); break;
-    default: learn_by(lesson, TABLE); break;
+}
+
+/* What the arriving spikes take from their weights. */
+static void teach_rows(Lesson *lesson) {
+    switch (lesson->job->rule) {
+    case PAIRWISE: teach_by(lesson, PAIRWISE); break;
+    case LINEAR: teach_by(lesson, LINEAR); break;
+    case SQUARE: teach_by(lesson, SQUARE); break;
+    case ROOT: teach_by(lesson, ROOT); break;
+    default: teach_by(lesson, TABLE); break;
     }
 }
 #endif

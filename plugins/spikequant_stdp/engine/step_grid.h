@@ -3,7 +3,9 @@
 #define STDP_STEP_GRID_H
 #include "cell.h"
 
-enum { FLOOR, HALVES, DRAWS, CHANCES }; /* how a step ends: floor of it all, RN, SR with cell->draws or formats->chance */
+/* How a step ends: the floor of it all; RN; SR with cell->draws; and where few bits are rounded off, the floor after a
+ * random number from formats->chance, or a fresh one, was added. */
+enum { FLOOR, HALVES, DRAWS, CHANCES, FRESH };
 
 /* The way in which a grid is rounded; where the sum before it is exact, the 1/2 of RN is added to it beforehand. */
 INLINE int way_of(const Grid *grid, int64_t exact) {
@@ -12,8 +14,7 @@ INLINE int way_of(const Grid *grid, int64_t exact) {
                                                                               : DRAWS;
 }
 
-INLINE void draw_lanes(const Job *job, Cell *cell, const Grid *grid, int64_t draw) {
-    const uint64_t stream = stream_of(grid->key, draw);
+INLINE void draw_lanes(const Job *job, const Cell *cell, uint64_t stream) {
     for (int64_t j = 0; j < job->padded; j += DL) d_store(cell->draws + j, d_draw(stream, (uint64_t)j));
 }
 
@@ -45,7 +46,7 @@ static void step_g(const Job *job, Cell *cell, const float *sum, const double *w
     case FLOOR: g_lanes(job, cell, sum, wide, FLOOR); break;
     case HALVES: g_lanes(job, cell, sum, wide, HALVES); break;
     default:
-        draw_lanes(job, cell, grid, draw);
+        draw_lanes(job, cell, stream_of(grid->key, draw));
         g_lanes(job, cell, sum, wide, DRAWS);
     }
 }
@@ -60,8 +61,8 @@ static int crossed_grid(const Job *job, const Cell *cell) {
 }
 
 /* V = Q(decay * (V - rest) + rest + x), then the threshold; returns how many reached it. */
-INLINE int v_lanes(const Job *job, const Cell *cell, const float *sum, const double *wide, int64_t t, const int way,
-                   const int busy, const int conductance) {
+INLINE int v_lanes(const Job *job, const Cell *cell, const float *sum, const double *wide, int64_t t, uint64_t stream,
+                   const int way, const int busy, const int conductance) {
     const Grid grid = cell->formats->V; /* a copy, which stores into lanes cannot change */
     const double whole_rest = (double)job->rest * grid.scale;
     const double half = way == FLOOR && grid.rounding == NEAREST ? 0.5 : 0.0;
@@ -72,7 +73,7 @@ INLINE int v_lanes(const Job *job, const Cell *cell, const float *sum, const dou
     const float *chance = cell->formats->chance + t * job->padded;
     const double *wait = cell->Wait, *firing = cell->Firing, *g = cell->G, *draws = cell->draws;
     double *lanes = cell->V, *let_off = cell->let_off;
-    const int64_t width = job->padded;
+    const int64_t width = job->padded, bits = cell->formats->chance_bits;
     unsigned any = 0;
     if (busy == ANYHOW && cell->before >= 0) let_off[cell->before] = 0.0;
 #pragma GCC unroll 4
@@ -80,6 +81,7 @@ INLINE int v_lanes(const Job *job, const Cell *cell, const float *sum, const dou
         D v = d_load(lanes + j);
         D leaked = d_exact(v, decay, base), driven, lost = loss;
         if (way == CHANCES) leaked = d_add(leaked, d_widen(chance + j));
+        if (way == FRESH) leaked = d_add(leaked, d_chance(stream, (uint64_t)j, bits));
         if (busy == ANYHOW) lost = d_mul(loss, d_load(let_off + j));
         if (conductance) {
             driven = d_exact(d_mul(d_load(g + j), d_sub(none, v)), unit, leaked);
@@ -91,7 +93,7 @@ INLINE int v_lanes(const Job *job, const Cell *cell, const float *sum, const dou
             driven = d_exact(d_widen(sum + j), scale, leaked);
         }
         if (busy) driven = d_pick(now, d_load(wait + j), driven, leaked);
-        v = d_code(&grid, driven, way == CHANCES ? FLOOR : way, draws + j, busy == ANYHOW);
+        v = d_code(&grid, driven, way == CHANCES || way == FRESH ? FLOOR : way, draws + j, busy == ANYHOW);
         d_store(lanes + j, v);
         any |= d_at_least(v, d_load(firing + j));
     }
@@ -99,26 +101,29 @@ INLINE int v_lanes(const Job *job, const Cell *cell, const float *sum, const dou
     return any ? crossed_grid(job, cell) : 0;
 }
 
-INLINE int v_by(const Job *job, Cell *cell, const float *sum, const double *wide, int64_t t, const int way) {
+INLINE int v_by(const Job *job, Cell *cell, const float *sum, const double *wide, int64_t t, uint64_t stream,
+                const int way) {
     const int busy = cell->formats->V.wrap || wide ? ANYHOW : business(job, cell, t);
     if (job->conductance)
-        return busy == ANYHOW ? v_lanes(job, cell, sum, wide, t, way, ANYHOW, 1)
-               : busy         ? v_lanes(job, cell, sum, wide, t, way, BUSY, 1)
-                              : v_lanes(job, cell, sum, wide, t, way, QUIET, 1);
-    return busy == ANYHOW ? v_lanes(job, cell, sum, wide, t, way, ANYHOW, 0)
-           : busy         ? v_lanes(job, cell, sum, wide, t, way, BUSY, 0)
-                          : v_lanes(job, cell, sum, wide, t, way, QUIET, 0);
+        return busy == ANYHOW ? v_lanes(job, cell, sum, wide, t, stream, way, ANYHOW, 1)
+               : busy         ? v_lanes(job, cell, sum, wide, t, stream, way, BUSY, 1)
+                              : v_lanes(job, cell, sum, wide, t, stream, way, QUIET, 1);
+    return busy == ANYHOW ? v_lanes(job, cell, sum, wide, t, stream, way, ANYHOW, 0)
+           : busy         ? v_lanes(job, cell, sum, wide, t, stream, way, BUSY, 0)
+                          : v_lanes(job, cell, sum, wide, t, stream, way, QUIET, 0);
 }
 
 static int step_grid(const Job *job, Cell *cell, const float *sum, const double *wide, int64_t t, int64_t draw) {
-    const Grid *grid = &cell->formats->V;
-    switch (way_of(grid, cell->formats->exact)) {
-    case FLOOR: return v_by(job, cell, sum, wide, t, FLOOR);
-    case HALVES: return v_by(job, cell, sum, wide, t, HALVES);
+    const Formats *formats = cell->formats;
+    const uint64_t stream = stream_of(formats->V.key, draw);
+    switch (way_of(&formats->V, formats->exact)) {
+    case FLOOR: return v_by(job, cell, sum, wide, t, 0, FLOOR);
+    case HALVES: return v_by(job, cell, sum, wide, t, 0, HALVES);
     default:
-        if (cell->formats->chance) return v_by(job, cell, sum, wide, t, CHANCES);
-        draw_lanes(job, cell, grid, draw);
-        return v_by(job, cell, sum, wide, t, DRAWS);
+        if (formats->chance) return v_by(job, cell, sum, wide, t, 0, CHANCES);
+        if (formats->chance_bits) return v_by(job, cell, sum, wide, t, stream, FRESH);
+        draw_lanes(job, cell, stream);
+        return v_by(job, cell, sum, wide, t, 0, DRAWS);
     }
 }
 #endif
