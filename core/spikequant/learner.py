@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from spikequant.dataset import Split
 from spikequant.model import Model
+from spikequant.network import Network
 
 Progress = Callable[[int, int], None]
 
@@ -27,14 +28,22 @@ class Learner(ABC):
 
     Everything random is keyed by ``seed`` and the epoch's number, never by a running generator, so a run
     that is stopped after any epoch and resumed ends with the same bits.
+
+    Attributes:
+        network: The only kind of network it trains; ``None`` for any that makes a model it can use.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str] = ""
+    network: ClassVar[type[Network] | None] = None
 
     @abstractmethod
     def start(self, model: Model, *, epochs: int, seed: int) -> LearnerState:
-        """Return the state before the first epoch (often an optimizer)."""
+        """Return the state before the first epoch (often an optimizer).
+
+        Raises:
+            UsageError: It cannot train this model; nothing was trained yet.
+        """
 
     @abstractmethod
     def epoch(

@@ -7,7 +7,7 @@
 
 from spikequant.testing.backend import backend_checks
 from spikequant.testing.kit import Contract
-from spikequant.testing.learner import learner_checks
+from spikequant.testing.learner import learner_checks, learner_checks_on
 from spikequant.testing.limits import Limits, plain
 from spikequant.testing.neuron import neuron_checks
 from spikequant.testing.node import node_checks
@@ -21,6 +21,7 @@ __all__ = [
     "accepted_programs",
     "backend_checks",
     "learner_checks",
+    "learner_checks_on",
     "neuron_checks",
     "node_checks",
     "plain",
