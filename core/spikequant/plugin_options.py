@@ -6,6 +6,7 @@ import inspect
 import json
 import types
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -75,6 +76,8 @@ def _wanted(hint: Any) -> str:
     if hint in WORDS:
         return WORDS[hint]
     origin, parts = get_origin(hint), get_args(hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return "one of " + ", ".join(str(member.value) for member in hint)
     if origin is Literal:
         return "one of " + ", ".join(str(part) for part in parts)
     words = [_wanted(part) for part in parts if part is not Ellipsis]

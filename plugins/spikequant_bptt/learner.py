@@ -40,6 +40,7 @@ class Bptt(Learner):
 
     def start(self, model: Model, *, epochs: int, seed: int) -> torch.optim.Optimizer:
         """Return AdamW; only weight matrices and kernels decay."""
+        _layers(model)
         decay = [p for p in model.parameters() if p.dim() > 1]
         rest = [p for p in model.parameters() if p.dim() <= 1]
         groups = [{"params": decay, "weight_decay": self.weight_decay}, {"params": rest, "weight_decay": 0.0}]
@@ -57,11 +58,7 @@ class Bptt(Learner):
         progress: Progress = lambda done, total: None,
     ) -> Mapping[str, float]:
         """Train one pass over ``data`` in an order keyed by seed and epoch."""
-        if not isinstance(model, SpikingModel):
-            raise UsageError(
-                f"learner 'bptt' trains chains of layers, and was given a {type(model).__name__};"
-                " choose another network, or the learner of this one"
-            )
+        layers = _layers(model)
         if not isinstance(state, torch.optim.Optimizer):
             raise TypeError(f"learner 'bptt' was given a {type(state).__name__} as state; it needs its optimizer")
         device = next(model.parameters()).device
@@ -77,7 +74,7 @@ class Bptt(Learner):
             if self.shift:
                 x = _shifted(x, random.integers(-self.shift, self.shift + 1, size=2))
             y = torch.from_numpy(data.y[chosen]).to(device)
-            logits = model(x)
+            logits = layers(x)
             loss = F.cross_entropy(logits, y)
             state.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -90,6 +87,15 @@ class Bptt(Learner):
     def _schedule(self, optimizer: torch.optim.Optimizer, done: float) -> None:
         for group in optimizer.param_groups:
             group["lr"] = self.lr * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def _layers(model: Model) -> SpikingModel:
+    if not isinstance(model, SpikingModel):
+        raise UsageError(
+            f"learner 'bptt' trains chains of layers, and was given a {type(model).__name__};"
+            " choose another network, or the learner of this one"
+        )
+    return model
 
 
 def _shifted(x: torch.Tensor, by: np.ndarray[tuple[int], np.dtype[np.int64]]) -> torch.Tensor:

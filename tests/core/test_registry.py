@@ -12,7 +12,7 @@ from typing import Literal
 import click
 import pytest
 
-from spikequant import LifNeuron, Neuron, Quantizer, hookimpl
+from spikequant import LifNeuron, Quantizer, SteppedNeuron, hookimpl
 from spikequant.discovery import installed
 from spikequant.errors import PluginError
 from spikequant.registry import Failure, Offer, Provider, Registry, discover, node_kinds, registry
@@ -255,7 +255,7 @@ def test_options_are_checked_by_name():
 
 
 def test_a_class_that_is_not_finished_is_refused_by_name():
-    unfinished = type("Unfinished", (Neuron,), {"name": "half"})
+    unfinished = type("Unfinished", (SteppedNeuron,), {"name": "half"})
     found = Registry((Offer("neuron", "half", unfinished, Provider("p", "d", "1")),), ())
     with pytest.raises(PluginError, match=r"^neuron 'half' refuses its options: Can't instantiate abstract class .*$"):
         found.make("neuron", "half", {})

@@ -59,6 +59,29 @@ def build_model(recipe: Recipe, found: Registry | None = None) -> Model:
             ) from error
 
 
+def check_parts(recipe: Recipe, found: Registry | None = None) -> None:
+    """Raise, before anything is trained or written, unless the recipe's parts go together.
+
+    A model of the recipe is made, quantized as it will be after its float epochs, and given to the learner.
+
+    Raises:
+        UsageError: The learner does not train this network, or the model does not take the formats.
+        PluginError: A part is not installed or refuses its options.
+    """
+    found = found or registry()
+    learner = make_learner(recipe, found)
+    kind = found.get("network", recipe.network.name)
+    if learner.network is not None and not issubclass(kind, learner.network):
+        wanted = learner.network.name
+        raise UsageError(
+            f"learner '{learner.name}' trains network '{wanted}' only, and was given '{recipe.network.name}';"
+            f" set network.name to '{wanted}', or choose another learner"
+        )
+    model = build_model(recipe, found)
+    model.quantize(quantizer_factory(recipe, found), ends=recipe.training.ends)
+    learner.start(model, epochs=recipe.training.epochs, seed=recipe.seed)
+
+
 def quantizer_factory(recipe: Recipe, found: Registry | None = None) -> Callable[[], Quantizer]:
     """Return what makes the recipe's quantizer, one call per layer."""
     source = found or registry()

@@ -14,7 +14,7 @@ from spikequant.files import reason
 from spikequant.learner import Learner, LearnerState
 from spikequant.model import Model, accuracy
 from spikequant.quantizer import Quantizer
-from spikequant.runs.build import build_model, load_data, make_learner, quantizer_factory
+from spikequant.runs.build import build_model, check_parts, load_data, make_learner, quantizer_factory
 from spikequant.runs.checkpoint import load_checkpoint, save_checkpoint
 from spikequant.runs.exact_torch import exact_torch
 from spikequant.runs.folder import RunFolder
@@ -140,6 +140,7 @@ def train(
 
     Raises:
         PluginError: A part of the recipe is not installed or refuses its options.
+        UsageError: The parts do not go together, see :func:`~spikequant.runs.build.check_parts`.
         DataError: The data set is missing or damaged.
         RunError: Another process is training in the folder, a new run meets an old one, the recipe of the
             folder was changed since, a file cannot be written, or the loss or a weight is no longer finite.
@@ -148,6 +149,7 @@ def train(
     learner, quantizer = make_learner(recipe), quantizer_factory(recipe)
     train_split, test_split = load_data(recipe, data_dir)
     if not resume:
+        check_parts(recipe)
         folder.make()
     with folder.lock(), exact_torch(threads):
         if not resume:
