@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from spikequant import Learner, LearnerState, Model, Progress, Split
+from spikequant import Learner, LearnerState, Model, Network, Progress, Split
 from spikequant.errors import UsageError
-from spikequant_stdp.engine.parameters import Rule, State, WeightMode
+from spikequant_stdp.engine.exactness import check
+from spikequant_stdp.engine.parameters import Formats, Parameters, Rule, State, WeightMode
 from spikequant_stdp.engine.quantize import quantized_theta, quantized_weights
 from spikequant_stdp.model import UsnnModel
+from spikequant_stdp.network import DiehlCookNetwork
 
 
 class NoState:
@@ -40,10 +42,13 @@ class Stdp(Learner):
         label_samples: Training images on which neurons are found their classes after an epoch.
         weight_mode: In low precision, keep float weights and round them at each use (``master``), or keep
             rounded weights (``stored``).
+        itq: Quantities that have their formats during training already; the others get theirs after it. A
+            threshold of few bits loses the slow decay of its adaptation when it is trained so.
     """
 
     name: ClassVar[str] = "stdp"
     summary: ClassVar[str] = "spike-timing-dependent plasticity, unsupervised, for network diehl-cook (Q-SpiNN Eq. 1)"
+    network: ClassVar[type[Network] | None] = DiehlCookNetwork
 
     def __init__(
         self,
@@ -55,17 +60,22 @@ class Stdp(Learner):
         tau_trace_ms: float = 20.0,
         label_samples: int = 10_000,
         weight_mode: WeightMode = "master",
+        itq: Sequence[Literal["w", "V", "Vth", "g"]] = ("w", "V", "Vth", "g"),
     ) -> None:
         if label_samples < 1:
             raise ValueError(f"learner 'stdp': label_samples is {label_samples}; it must be at least 1")
         self.rule, self.mu, self.eta_pre, self.eta_post = rule, mu, eta_pre, eta_post
         self.tau_trace_ms, self.label_samples, self.weight_mode = tau_trace_ms, label_samples, weight_mode
+        self.itq = tuple(itq)
+        self._learning(Parameters(1, 1))
 
     def start(self, model: Model, *, epochs: int, seed: int) -> NoState:
         """Round the state where it is kept rounded."""
         network = _network(model)
         network.formats = replace(network.formats, weight_mode=self.weight_mode)
-        network.state = self._rounded(network)
+        formats = self._in_training(network)
+        check(network.constants, formats, network.state_in(formats))
+        network.state = self._rounded(network, formats)
         return NoState()
 
     def epoch(
@@ -81,19 +91,12 @@ class Stdp(Learner):
     ) -> Mapping[str, float]:
         """Show every image once, in an order keyed by seed and epoch."""
         network = _network(model)
-        parameters = replace(
-            network.constants,
-            rule=self.rule,
-            mu=self.mu,
-            eta_pre=self.eta_pre,
-            eta_post=self.eta_post,
-            tau_trace_ms=self.tau_trace_ms,
-        )
         order = np.random.default_rng([seed, number]).permutation(len(data))
-        trained = network.state
+        formats = self._in_training(network)
+        trained = network.state_in(formats)
         seen = network.engine.train(
-            parameters,
-            network.formats,
+            self._learning(network.constants),
+            formats,
             trained,
             network.pixels(data.x[order]),
             draw=number + 1,
@@ -106,9 +109,24 @@ class Stdp(Learner):
         lost = {"vanished": seen.vanished / seen.updates} if seen.updates else {}
         return {"spikes": float(spikes.mean()), "silent": float(np.mean(spikes == 0)), **lost}
 
+    def _learning(self, constants: Parameters) -> Parameters:
+        return replace(
+            constants,
+            rule=self.rule,
+            mu=self.mu,
+            eta_pre=self.eta_pre,
+            eta_post=self.eta_post,
+            tau_trace_ms=self.tau_trace_ms,
+        )
+
+    def _in_training(self, network: UsnnModel) -> Formats:
+        """Return the formats with FP32 for what is quantized after training only."""
+        later = {name: None for name in ("w", "V", "Vth", "g") if name not in self.itq}
+        return replace(network.formats, **later)
+
     @staticmethod
-    def _rounded(network: UsnnModel) -> State:
-        formats, state = network.formats, network.state
+    def _rounded(network: UsnnModel, formats: Formats) -> State:
+        state = network.state_in(formats)
         if formats.Vth is not None:
             state.theta = quantized_theta(network.constants, formats, state.theta)
         if formats.w is not None and formats.weight_mode == "stored":

@@ -14,12 +14,14 @@ from torch import Tensor
 
 from spikequant import InputCoding, Model, Observation, Progress, QFormat, Quantity, Quantizer, Recording, Split
 from spikequant.errors import UsageError
-from spikequant.formats import FloatFormat
+from spikequant.formats import FloatFormat, Format
 from spikequant.model.model import Precision
 from spikequant.program import Program
 from spikequant.program_inputs import coded
 from spikequant_stdp.engine.contract import Candidate, Engine
+from spikequant_stdp.engine.exactness import check
 from spikequant_stdp.engine.parameters import Formats, Parameters, State
+from spikequant_stdp.engine.quantize import overflows
 from spikequant_stdp.lower import usnn_program
 from spikequant_stdp.neuron import DiehlCookNeuron
 from spikequant_stdp.quantities import usnn_quantities
@@ -73,7 +75,11 @@ class UsnnModel(Model):
     @property
     def state(self) -> State:
         """A copy of what the engine trains."""
-        exact = np.float32 if self.formats.Vth is None else np.float64
+        return self.state_in(self.formats)
+
+    def state_in(self, formats: Formats) -> State:
+        """Return a copy of the state as an engine takes it with ``formats``."""
+        exact = np.float32 if formats.Vth is None else np.float64
         return State(self.w.cpu().numpy().copy(), self.theta.cpu().numpy().astype(exact), int(self.images))
 
     @state.setter
@@ -92,36 +98,42 @@ class UsnnModel(Model):
         """The five of Q-SpiNN's Table I, and the conductance where there is one."""
         return usnn_quantities(self.constants)
 
+    @property
+    def overflows(self) -> Mapping[str, int]:
+        """How many weights and thresholds lie beyond their formats."""
+        return overflows(self.constants, self.formats, self.state)
+
     def quantize(self, quantizer: Callable[[], Quantizer], *, ends: Precision = "integer") -> None:
         """Use the weights' format of the quantizer and the others of the neuron from now on.
 
         Raises:
-            UsageError: The weights' format is no Qi.f, roundings differ, or ``ends`` is ``float``.
+            UsageError: The weights' format is no Qi.f, roundings differ, the formats cannot be computed with
+                exactly, or ``ends`` is ``float``.
         """
         if ends == "float":
             raise UsageError("training.ends is 'float'; this network has one layer, so set it to 'integer'")
-        chosen, neuron = quantizer(), self.neuron
-        fmt = chosen.fmt
+        chosen = quantizer()
+        formats = self._formats(chosen, chosen.fmt)
+        check(self.constants, formats, self.state)
+        self.formats, self.precision = formats, "integer"
+
+    def _formats(self, chosen: Quantizer, fmt: Format) -> Formats:
+        neuron = self.neuron
+        rule, rules = (chosen.rounding, chosen.overflow), (neuron.rounding, neuron.overflow)
         if not isinstance(fmt, (QFormat, FloatFormat)):
             raise UsageError(
                 f"quantizer '{chosen.name}' gives the weights {fmt}; network diehl-cook takes Qi.f,"
                 " so set quantizer.name to 'qif'"
             )
-        if isinstance(fmt, QFormat) and (chosen.rounding, chosen.overflow) != (neuron.rounding, neuron.overflow):
+        if not (neuron.V or neuron.Vth or neuron.g):
+            rules = rule
+        if isinstance(fmt, QFormat) and rule != rules:
             raise UsageError(
-                f"weights are rounded by {chosen.rounding}, {chosen.overflow}, and the neuron's variables by"
-                f" {neuron.rounding}, {neuron.overflow}; set [quantizer] and [neuron] alike"
+                f"weights have the rounding and overflow {', '.join(rule)}, and the neuron's variables"
+                f" {', '.join(rules)}; set them alike in [quantizer] and [neuron]"
             )
-        self.formats = Formats(
-            None if isinstance(fmt, FloatFormat) else fmt,
-            neuron.V,
-            neuron.Vth,
-            neuron.g,
-            neuron.rounding,
-            neuron.overflow,
-            seed=chosen.seed,
-        )
-        self.precision = "integer"
+        w = None if isinstance(fmt, FloatFormat) else fmt
+        return Formats(w, neuron.V, neuron.Vth, neuron.g, *rules, seed=chosen.seed)
 
     def learned(self, labels: NDArray[np.int64], x: NDArray[np.integer[Any]]) -> None:
         """Find out for which classes each neuron speaks, on labelled training images, without learning."""
@@ -140,7 +152,7 @@ class UsnnModel(Model):
     def right(cls, models: Sequence[Model], data: Split, progress: Progress = lambda done, total: None) -> list[int]:
         """Return how many samples each model gets right; all see the same spikes, and share what is equal."""
         mine = [cast("UsnnModel", model) for model in models]
-        if any(model.constants != mine[0].constants for model in mine):
+        if not mine or any(model.constants != mine[0].constants for model in mine):
             return super().right(models, data, progress)
         candidates, votes = _sharing(mine), [model.votes for model in mine]
         right, total = [0] * len(mine), len(data)
@@ -188,6 +200,10 @@ class UsnnModel(Model):
     def _require_formats(self, what: str) -> None:
         if self.precision == "float":
             raise UsageError(f"{what} needs integers, and the model computes in floats; quantize() it first")
+        needed = ("w", "V", "Vth", *(("g",) if self.constants.synapse == "conductance" else ()))
+        floats = [name for name in needed if getattr(self.formats, name) is None]
+        if floats:
+            raise UsageError(f"{what} needs integers, and {', '.join(floats)} is FP32; give each a format like Q11.8")
 
 
 def _sharing(models: Sequence[UsnnModel]) -> list[Candidate]:

@@ -15,6 +15,8 @@ from spikequant_stdp.model import Start, UsnnModel
 from spikequant_stdp.neuron import DiehlCookNeuron
 from spikequant_stdp.votes import Vote
 
+MOST_NEURONS = 1_000_000
+
 
 class DiehlCookNetwork(Network):
     """Q-SpiNN's U-SNN: rate-coded inputs, excitatory neurons that inhibit each other, and a vote of their spikes.
@@ -57,6 +59,8 @@ class DiehlCookNetwork(Network):
         self.neurons, self.inhibition, self.norm, self.w_max, self.w_init = neurons, inhibition, norm, w_max, w_init
         self.coding, self.rate_hz, self.dt_ms = coding, rate_hz, dt_ms
         self.vote, self.engine = vote, engine
+        if not 1 <= neurons <= MOST_NEURONS:
+            raise ValueError(f"network '{self.name}': neurons is {neurons}; it must be between 1 and {MOST_NEURONS:,}")
         if not 0 < w_init <= w_max:
             raise ValueError(
                 f"network '{self.name}': w_init is {w_init}; it must be positive and at most w_max {w_max}"

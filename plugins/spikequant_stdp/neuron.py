@@ -102,6 +102,8 @@ class DiehlCookNeuron(Neuron):
             raise ValueError(f"neuron '{self.name}': {variable}: {error}") from error
         if isinstance(fmt, FloatFormat):
             return None
+        if isinstance(fmt, QFormat) and fmt.width > FLOAT_BITS:
+            raise ValueError(f"neuron '{self.name}': {variable} is {text}, {fmt.width} bits; {FLOAT_BITS} is the most")
         if isinstance(fmt, QFormat):
             return fmt
         raise ValueError(f"neuron '{self.name}': {variable} is {text}; it must be Qi.f, UQi.f or FP32")
