@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from spikequant.errors import PluginError, RunError
-from spikequant.explore import Evaluation, Explorer, Plan, PlannedAxis, Setting, Store, Tidings
+from spikequant.errors import PluginError, RunError, UsageError
+from spikequant.explore import Evaluation, Explorer, Plan, PlannedAxis, Scheme, Setting, Store, Tidings
 from spikequant.explore.evaluate import Start, apply_setting, fingerprint, run_evaluator
 from spikequant.explore.executors import InProcess, Place
 from spikequant.explore.planning import Wish, make_plan
 from spikequant.files import reason, replacing
-from spikequant.formats import FP32, Format, QFormat
+from spikequant.formats import FP32, Format, IntFormat, QFormat, parse_format
 from spikequant.report.results import Significance, SignificanceRow
+from spikequant.runs.build import quantizer_factory
 
 SIGNIFICANCE = "significance.json"
 EVERYTHING = 100.0
@@ -50,9 +52,8 @@ def significance(
     """
     evaluator = run_evaluator(run, data_dir, test_samples)
     start = evaluator.start()
-    plan = make_plan(start, replace(wish, target=EVERYTHING))
-    folder = run / "explore"
-    folder.mkdir(exist_ok=True)
+    plan = make_plan(start, replace(wish, target=EVERYTHING, schemes=(Scheme.PTQ,)))
+    folder = _folder(run)
     rows: list[SignificanceRow] = []
     baseline = 0.0
     with Store.open(folder / "significance.sqlite", fingerprint(start)) as store:
@@ -67,10 +68,12 @@ def significance(
 
 
 def ranking(rows: list[SignificanceRow], baseline: float, drop: float = 0.01) -> tuple[str, ...]:
-    """Order quantities, the most significant first: by the precision below which accuracy falls, then by the loss.
+    """Order quantities, the most significant first: by the precision at which accuracy falls, then by mean loss.
+
+    Of a format's rows, one per rounding, the best counts.
 
     Args:
-        rows: Of all quantities, each in descending precision.
+        rows: Of all quantities.
         baseline: FP32 accuracy in [0, 1].
         drop: Loss of accuracy that counts as a fall, in [0, 1].
 
@@ -79,14 +82,24 @@ def ranking(rows: list[SignificanceRow], baseline: float, drop: float = 0.01) ->
     ('w', 'V')
     """
 
-    def weight(name: str) -> tuple[int, float]:
-        mine = [row for row in rows if row.quantity == name]
-        levels = list(dict.fromkeys(row.format for row in mine))
-        best = [max(row.accuracy for row in mine if row.format == level) for level in levels]
-        enough = next((i for i, accuracy in enumerate(best) if accuracy < baseline - drop), len(levels))
-        return enough, -sum(baseline - accuracy for accuracy in best) / len(best)
+    def weight(name: str) -> tuple[float, float]:
+        best: dict[float, float] = {}
+        for row in rows:
+            if row.quantity == name:
+                best[_precision(row)] = max(row.accuracy, best.get(_precision(row), 0.0))
+        falls = max((bits for bits, accuracy in best.items() if accuracy < baseline - drop), default=-1.0)
+        return falls, sum(baseline - accuracy for accuracy in best.values()) / len(best)
 
-    return tuple(sorted(dict.fromkeys(row.quantity for row in rows), key=weight))
+    return tuple(sorted(dict.fromkeys(row.quantity for row in rows), key=weight, reverse=True))
+
+
+def _precision(row: SignificanceRow) -> float:
+    """Return fraction bits, bits of ``INTn``, infinity for ``FP32``; the most where a row has several formats."""
+
+    def bits(fmt: Format) -> float:
+        return fmt.frac_bits if isinstance(fmt, QFormat) else fmt.bits if isinstance(fmt, IntFormat) else math.inf
+
+    return max(bits(parse_format(text)) for text in row.format.split())
 
 
 def _each_alone(start: Start, plan: Plan) -> Iterator[Plan]:
@@ -102,6 +115,17 @@ def _each_alone(start: Start, plan: Plan) -> Iterator[Plan]:
         yield alone
 
 
+def _folder(run: Path) -> Path:
+    folder = run / "explore"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"folder {folder} cannot be made: {reason(error)}; make room and run the command again"
+        ) from error
+    return folder
+
+
 def _held(axis: PlannedAxis, level: tuple[Format, ...]) -> PlannedAxis:
     return replace(axis, levels=(level,))
 
@@ -110,8 +134,9 @@ def _possible(start: Start, plan: Plan) -> bool:
     formats = [pair for axis in plan.axes for pair in zip(axis.quantities, axis.levels[-1], strict=True)]
     try:
         setting = Setting(plan.schemes[0], plan.roundings[0], tuple(formats))
-        apply_setting(start.recipe, setting, start.model(start.recipe).quantities)
-    except PluginError:
+        recipe = apply_setting(start.recipe, setting, start.quantities)
+        start.model(recipe).quantize(quantizer_factory(recipe), ends=recipe.training.ends)
+    except (PluginError, UsageError):
         return False
     return True
 
