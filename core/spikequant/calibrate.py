@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 from spikequant.errors import RunError
 from spikequant.files import reason, replacing
 from spikequant.format_choice import format_of_constant, int_bits_for
-from spikequant.model import Observation, as_input
+from spikequant.model import Model, Observation, as_input
 from spikequant.quantity import Quantity
 from spikequant.report.results import Calibration, Histogram, Raster, SeenQuantity, read_calibration
 from spikequant.runs import RunFolder, load_data, load_model
 from spikequant.runs.exact_torch import exact_torch
 
 SAMPLES = 100
+AT_ONCE = 25
+"""Samples of one forward: every potential of every timestep is in memory."""
 BINS = 60
 CALIBRATION = "calibration.json"
 
@@ -39,10 +42,9 @@ def calibrate(folder: RunFolder, *, samples: int = SAMPLES, data_dir: Path | Non
     recipe, model = folder.recipe(), load_model(folder, precision="float")
     train, _ = load_data(recipe, data_dir)
     x = train.x[:samples]
-    with exact_torch(1):
-        seen = model.observe(as_input(x, model.device))
-    dt = model.dt
-    rates = np.concatenate([rate / (model.timesteps * dt) for rate in seen.rates.values()] or [np.zeros(0)])
+    seen = _observed(model, x)
+    seconds = model.timesteps * model.dt
+    rates = np.concatenate([rate / seconds for rate in seen.rates.values()] or [np.zeros(0)])
     calibration = Calibration(
         len(x),
         tuple(_row(quantity, seen) for quantity in model.quantities),
@@ -68,6 +70,25 @@ def calibrated(folder: RunFolder, *, data_dir: Path | None = None) -> Calibratio
     return read_calibration(folder.path) or calibrate(folder, data_dir=data_dir)
 
 
+def _observed(model: Model, x: NDArray[np.integer[Any]]) -> Observation:
+    """Run a few samples at a time: ranges and mean rates of all, values and raster of the first."""
+    with exact_torch(1):
+        parts = [
+            (model.observe(as_input(x[start : start + AT_ONCE], model.device)), len(x[start : start + AT_ONCE]))
+            for start in range(0, len(x), AT_ONCE)
+        ]
+    first = parts[0][0]
+    ends = {name: list(zip(*(part.ranges[name] for part, _ in parts), strict=True)) for name in first.ranges}
+    return replace(
+        first,
+        ranges={name: (min(lows), max(highs)) for name, (lows, highs) in ends.items()},
+        rates={
+            name: np.average([part.rates[name] for part, _ in parts], axis=0, weights=[count for _, count in parts])
+            for name in first.rates
+        },
+    )
+
+
 def _row(quantity: Quantity, seen: Observation) -> SeenQuantity:
     known = {"name": quantity.name, "role": quantity.role, "count": quantity.count}
     if quantity.value is not None:
@@ -80,7 +101,8 @@ def _row(quantity: Quantity, seen: Observation) -> SeenQuantity:
             description=quantity.description,
         )
     low, high = seen.ranges[quantity.name]
-    bits = int_bits_for(low, high)
+    least, most = quantity.allowed or (low, high)
+    bits = int_bits_for(min(low, least), max(high, most))
     return SeenQuantity(
         **known,  # type: ignore[arg-type]
         low=low,
@@ -91,7 +113,7 @@ def _row(quantity: Quantity, seen: Observation) -> SeenQuantity:
     )
 
 
-def _histogram(values: NDArray[np.floating]) -> Histogram:  # type: ignore[type-arg]
+def _histogram(values: NDArray[np.floating[Any]]) -> Histogram:
     counts, edges = np.histogram(values, bins=BINS)
     return Histogram(tuple(map(float, edges)), tuple(map(float, counts)))
 

@@ -11,7 +11,7 @@ from spikequant.explore.setting import Scheme, Setting
 from spikequant.formats import Format
 from spikequant.rounding import Rounding
 from spikequant.runs import Recipe, RunFolder, Watcher, train
-from spikequant.runs.build import make_learner
+from spikequant.runs.build import check_parts, make_learner
 from spikequant.runs.checkpoint import save_checkpoint
 
 
@@ -57,12 +57,14 @@ def quantize_run(
 
     Raises:
         RunError: ``run`` is not complete, or ``out`` holds a run already.
-        UsageError, PluginError: A quantity is unknown or cannot have the format.
+        UsageError, PluginError: A quantity is unknown or cannot have the format, the formats do not go together,
+            or ``epochs`` are given for PTQ.
     """
     start = RunEvaluator(run.absolute(), data_dir and data_dir.absolute()).start()
     recipe = _recipe(start, setting, epochs)
     if setting.scheme == Scheme.ITQ and setting.scratch:
         return train(recipe, out, data_dir=data_dir, watcher=watcher)
+    check_parts(recipe)
     out.make()
     with out.lock():
         out.create(recipe)
@@ -72,8 +74,10 @@ def quantize_run(
 
 def _recipe(start: Start, setting: Setting, epochs: int | None) -> Recipe:
     """Return the recipe of the new run: the same floats, other formats, and the epochs of the scheme."""
-    recipe = apply_setting(start.recipe, setting, start.model(start.recipe).quantities)
+    recipe = apply_setting(start.recipe, setting, start.quantities)
     training = recipe.training
+    if setting.scheme == Scheme.PTQ and epochs is not None:
+        raise UsageError(f"epochs is {epochs}, and PTQ trains no more; leave it out, or use ITQ")
     wanted = (epochs or training.epochs or training.float_epochs) if setting.scheme == Scheme.ITQ else 0
     floats = 0 if setting.scheme == Scheme.ITQ and setting.scratch else training.float_epochs
     if setting.scheme == Scheme.PTQ and floats == 0:

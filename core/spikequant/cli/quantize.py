@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spikequant.cli.common import data_dir_option, emit, json_option, plain
+from spikequant.cli.common import data_dir_option, emit, json_option, messages, plain
 from spikequant.cli.train import batch_line, epoch_line
 from spikequant.errors import UsageError
 from spikequant.explore import Scheme
@@ -27,9 +27,7 @@ from spikequant.runs import RunFolder, Watcher
 @click.option(
     "--itq",
     type=click.Choice(["finetune", "scratch"]),
-    default="finetune",
-    show_default=True,
-    help="ITQ trains on from the float model, or from the seed.",
+    help="ITQ trains on from the float model (finetune, the default), or from the seed (scratch).",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Of ITQ; default: as the recipe.")
 @data_dir_option
@@ -41,7 +39,7 @@ def command(
     formats: tuple[str, ...],
     rounding: str,
     scheme: str,
-    itq: str,
+    itq: str | None,
     epochs: int | None,
     data_dir: Path | None,
     as_json: bool,
@@ -53,8 +51,16 @@ def command(
     setting = chosen_setting(
         tuple(_format(text) for text in formats), Rounding(rounding), Scheme(scheme.upper()), scratch=itq == "scratch"
     )
+    if scheme == "ptq" and (epochs is not None or itq is not None):
+        raise UsageError(
+            f"{'--itq' if epochs is None else '--epochs'} is for ITQ, and PTQ trains no more; add --scheme itq"
+        )
     watcher = Watcher(batch_line, epoch_line)
-    result = quantize_run(run, RunFolder(out), setting, epochs=epochs, data_dir=data_dir, watcher=watcher)
+    try:
+        result = quantize_run(run, RunFolder(out), setting, epochs=epochs, data_dir=data_dir, watcher=watcher)
+    except KeyboardInterrupt:
+        messages.print(f"stopped; continue with: spikequant train --resume --out {out}")
+        raise
     if as_json:
         emit({"run": str(out), "setting": setting.to_json(), **result})
         return
