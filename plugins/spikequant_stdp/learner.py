@@ -121,8 +121,14 @@ class Stdp(Learner):
 
     def _in_training(self, network: UsnnModel) -> Formats:
         """Return the formats with FP32 for what is quantized after training only."""
-        later = {name: None for name in ("w", "V", "Vth", "g") if name not in self.itq}
-        return replace(network.formats, **later)
+        formats, now = network.formats, self.itq
+        return replace(
+            formats,
+            w=formats.w if "w" in now else None,
+            V=formats.V if "V" in now else None,
+            Vth=formats.Vth if "Vth" in now else None,
+            g=formats.g if "g" in now else None,
+        )
 
     @staticmethod
     def _rounded(network: UsnnModel, formats: Formats) -> State:

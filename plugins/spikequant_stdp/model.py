@@ -77,16 +77,16 @@ class UsnnModel(Model):
         """A copy of what the engine trains."""
         return self.state_in(self.formats)
 
-    def state_in(self, formats: Formats) -> State:
-        """Return a copy of the state as an engine takes it with ``formats``."""
-        exact = np.float32 if formats.Vth is None else np.float64
-        return State(self.w.cpu().numpy().copy(), self.theta.cpu().numpy().astype(exact), int(self.images))
-
     @state.setter
     def state(self, state: State) -> None:
         self.w.copy_(torch.from_numpy(state.w))
         self.theta.copy_(torch.from_numpy(state.theta.astype(np.float64)))
         self.images.fill_(state.images)
+
+    def state_in(self, formats: Formats) -> State:
+        """Return a copy of the state as an engine takes it with ``formats``."""
+        exact = np.float32 if formats.Vth is None else np.float64
+        return State(self.w.cpu().numpy().copy(), self.theta.cpu().numpy().astype(exact), int(self.images))
 
     @property
     def votes(self) -> NDArray[np.int64]:

@@ -9,10 +9,11 @@ from itertools import pairwise
 from typing import TypeVar
 
 from spikequant.errors import UsageError
-from spikequant.formats import FP32, FloatFormat, IntFormat, parse_format
+from spikequant.formats import FloatFormat, Format, IntFormat, QFormat, parse_format
 
-Level = int | IntFormat | FloatFormat
-"""A number of fraction bits (the integer bits come from the range of each quantity), ``INTn`` or ``FP32``."""
+Level = int | Format
+"""A number of fraction bits (the integer bits come from the range of each quantity), or a whole format: ``UQ0.5``,
+``INTn``, ``FP32``."""
 
 MOST_FRACTION_BITS = 32
 T = TypeVar("T")
@@ -33,6 +34,7 @@ class Axis:
     Raises:
         UsageError: A list is empty, levels are not in descending order, twice there, or of two kinds.
 
+    >>> from spikequant.formats import FP32
     >>> print(Axis("N", ("V", "Vth"), (FP32, 8, 6)))
     N (V, Vth): FP32, 8, 6
     """
@@ -52,7 +54,7 @@ class Axis:
 
 
 def parse_levels(text: str) -> tuple[str, tuple[Level, ...]]:
-    """Read ``NAME=LEVEL,LEVEL,...``; a level is a number of fraction bits, ``INTn`` or ``FP32``.
+    """Read ``NAME=LEVEL,LEVEL,...``; a level is a number of fraction bits, or a format such as ``UQ0.5`` or ``INT4``.
 
     Raises:
         UsageError: The text is of another form, or the levels cannot be used.
@@ -147,11 +149,12 @@ def _named_list(option: str, text: str, example: str) -> tuple[str, list[str]]:
 def _level(name: str, word: str) -> Level:
     if re.fullmatch(r"\d{1,4}", word, re.ASCII):
         return int(word)
-    if word.startswith(("FP", "INT")):
-        found = parse_format(word)
-        if isinstance(found, (IntFormat, FloatFormat)):
-            return found
-    raise UsageError(f"axis '{name}': level {word!r} is not known; give a number of fraction bits, INTn or FP32")
+    if word.startswith(("FP", "INT", "Q", "UQ")):
+        return parse_format(word)
+    raise UsageError(
+        f"axis '{name}': level {word!r} is not known; give a number of fraction bits, or a format such as"
+        " Q1.6, UQ0.5, INT4 or FP32"
+    )
 
 
 def _check_levels(name: str, levels: tuple[Level, ...]) -> None:
@@ -165,7 +168,7 @@ def _check_levels(name: str, levels: tuple[Level, ...]) -> None:
             raise UsageError(f"axis '{name}': level {level} is there twice; give each level once")
         kinds = {type(before), type(level)} - {FloatFormat}
         if len(kinds) > 1:
-            raise UsageError(f"axis '{name}' mixes fraction bits with INTn; give levels of one kind")
+            raise UsageError(f"axis '{name}' mixes fraction bits, Q formats and INTn; give levels of one kind")
         if not _bits(before) > _bits(level):
             raise UsageError(
                 f"axis '{name}': level {level} comes after {before}; give the levels in descending precision"
@@ -173,7 +176,9 @@ def _check_levels(name: str, levels: tuple[Level, ...]) -> None:
 
 
 def _bits(level: Level) -> float:
-    """Return what orders levels of one kind; floats are above all others."""
-    if level == FP32:
+    """Return what orders levels of one kind: fraction bits, or width; floats are above all others."""
+    if isinstance(level, FloatFormat):
         return float("inf")
-    return level.bits if isinstance(level, IntFormat) else float(level) if isinstance(level, int) else float("inf")
+    return float(
+        level.frac_bits if isinstance(level, QFormat) else level.bits if isinstance(level, IntFormat) else level
+    )
