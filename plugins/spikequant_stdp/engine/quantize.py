@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,8 +11,8 @@ from torch import Tensor
 
 from spikequant.counter_rng import RandomKey, uniforms
 from spikequant.formats import QFormat
-from spikequant.rounding import Rounding, from_codes, to_codes
-from spikequant_stdp.engine.parameters import Formats, Parameters
+from spikequant.rounding import Codes, Rounding, from_codes, to_codes
+from spikequant_stdp.engine.parameters import Formats, Parameters, State
 
 
 def quantized_weights(formats: Formats, w: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -48,8 +50,23 @@ def quantized_theta(
     """
     if formats.Vth is None:
         return theta.astype(np.float32)
-    rounded = _whole(formats, formats.Vth, p.threshold + theta.astype(np.float64), "Vth_ptq") - p.threshold
+    rounded = _whole(formats, formats.Vth, _thresholds(p, theta), "Vth_ptq") - p.threshold
     return rounded.astype(np.float64)
+
+
+def overflows(p: Parameters, formats: Formats, state: State) -> dict[str, int]:
+    """Return how many weights and thresholds lie beyond their formats, for those that are not FP32.
+
+    >>> w = np.array([[0.3, 1.5, -0.1]], dtype=np.float32)
+    >>> overflows(Parameters(1, 3), Formats(w=QFormat(0, 2, signed=False)), State(w, np.zeros(3, np.float32)))
+    {'w': 2}
+    """
+    found = {}
+    if formats.w is not None:
+        found["w"] = _codes(formats, formats.w, state.w, "w_ptq").overflows
+    if formats.Vth is not None:
+        found["Vth"] = _codes(formats, formats.Vth, _thresholds(p, state.theta), "Vth_ptq").overflows
+    return found
 
 
 def on_grid(x: Tensor, fmt: QFormat, formats: Formats, key: RandomKey, elements: Tensor) -> Tensor:
@@ -80,7 +97,15 @@ def on_grid(x: Tensor, fmt: QFormat, formats: Formats, key: RandomKey, elements:
     return codes.to(torch.float64) * fmt.step
 
 
+def _thresholds(p: Parameters, theta: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float64]:
+    whole: NDArray[np.float64] = p.threshold + theta.astype(np.float64)
+    return whole
+
+
+def _codes(formats: Formats, fmt: QFormat, x: NDArray[np.floating], tensor: str) -> Codes[NDArray[Any]]:
+    return to_codes(x, fmt, formats.rounding, formats.overflow, RandomKey(formats.seed, tensor))
+
+
 def _whole(formats: Formats, fmt: QFormat, x: NDArray[np.floating], tensor: str) -> NDArray[np.float64]:
-    key = RandomKey(formats.seed, tensor)
-    values: NDArray[np.float64] = from_codes(to_codes(x, fmt, formats.rounding, formats.overflow, key).codes, fmt)
+    values: NDArray[np.float64] = from_codes(_codes(formats, fmt, x, tensor).codes, fmt)
     return values
