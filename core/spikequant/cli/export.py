@@ -35,11 +35,14 @@ def command(run: Path, out: Path | None, samples: int | None, data_dir: Path | N
                 "spikes": verdict.spikes,
                 "states": verdict.states,
                 "beyond_nir": {item.rule: item.acted for item in export.beyond},
+                "overflows": dict(export.overflows),
             }
         )
         return
     plain.print(str(export.program))
     plain.print(f"trained model against oracle on {export.samples} calibration samples: {export.verdict}")
+    for name, count in export.overflows.items():
+        plain.print(f"overflow: {count:,} values of {name} lie beyond the range of their format")
     for item in export.beyond:
         if item.acted is not None:
             plain.print(f"beyond plain NIR: {item.rule} acted {item.acted:,} times on the calibration samples")

@@ -196,7 +196,8 @@ def _quantized(start: Start, setting: Setting) -> tuple[Model | None, Json]:
     model = start.model(recipe, filled=not (setting.scheme == Scheme.ITQ and setting.scratch))
     model.quantize(quantizer_factory(recipe), ends=recipe.training.ends)
     if setting.scheme == Scheme.PTQ:
-        return model, {}
+        overflows = dict(model.overflows)
+        return model, {"overflows": overflows} if overflows else {}
     epochs = recipe.training.epochs or recipe.training.float_epochs
     learner = make_learner(recipe)
     state, metrics = learner.start(model, epochs=epochs, seed=recipe.seed), cast("Mapping[str, float]", {})

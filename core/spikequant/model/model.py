@@ -105,6 +105,14 @@ class Model(nn.Module, ABC):
             UsageError: The quantizer or the neurons have a format that the model does not know.
         """
 
+    @property
+    def overflows(self) -> Mapping[str, int]:
+        """How many values of each quantity lie beyond its format, and so were saturated or wrapped when it was given.
+
+        Empty where the model cannot tell, and in floats. What overflows while it runs is counted by the run.
+        """
+        return {}
+
     @abstractmethod
     def predict(self, x: Tensor) -> NDArray[np.int64]:
         """Return the class of each sample, in the present precision; the lowest index wins a tie.

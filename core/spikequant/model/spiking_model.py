@@ -63,6 +63,12 @@ class SpikingModel(Model):
             Quantity("U", "variable", neurons, "neuron", description="stored membrane potentials"),
         )
 
+    @property
+    def overflows(self) -> Mapping[str, int]:
+        """How many weights lie beyond the codes of their layers."""
+        whole = [part for part in self.weighted if part.quantizer is not None]
+        return {"w": sum(part.overflows() for part in whole)} if whole else {}
+
     def quantize(
         self, quantizer: Callable[[], Quantizer], *, keep_clips: bool = False, ends: Precision = "integer"
     ) -> None:

@@ -133,7 +133,14 @@ class WeightedLayer(nn.Module):
         most = float(bias.abs().max())
         if most >= limit:
             raise UsageError(f"a bias reaches {most:.0f} codes; it must stay below {limit:.0f}, so use fewer bits")
-        return Folded(codes, bias, lsb.to(dtype), self.quantizer.overflows(weight, scale))
+        return Folded(codes, bias, lsb.to(dtype), self.overflows())
+
+    @torch.no_grad()
+    def overflows(self) -> int:
+        """Return how many weights lie beyond the largest or the smallest code; 0 in floats."""
+        if self.quantizer is None:
+            return 0
+        return self.quantizer.overflows(self._signed_weight(), self._scale(self.quantizer))
 
     def _codes(self, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
         scale = self._scale(quantizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +39,14 @@ class Export:
         verdict: Training model against oracle on the calibration samples.
         beyond: The rules that plain NIR cannot say, and how often each acted on them, where that is counted.
         samples: Number of calibration samples.
+        overflows: How many values of each quantity lie beyond its format, where the model can tell.
     """
 
     program: Program
     verdict: Verdict
     beyond: tuple[BeyondNir, ...]
     samples: int
+    overflows: Mapping[str, int]
 
 
 def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, data_dir: Path | None = None) -> Export:
@@ -80,7 +83,7 @@ def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, dat
     kinds = node_kinds()
     acted = acted_counts(program, expected.counts, kinds)
     write_program(program, path, acted, kinds=kinds)
-    return Export(program, verdict, beyond_nir(program, acted, kinds), len(x))
+    return Export(program, verdict, beyond_nir(program, acted, kinds), len(x), model.overflows)
 
 
 def calibration_samples(program: Program) -> int:
