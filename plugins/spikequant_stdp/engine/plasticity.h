@@ -76,7 +76,8 @@ INLINE F f_on_grid(const Grid *grid, F w, uint64_t stream, uint64_t e) {
     if (grid->wrap) {
         float lane[FL] __attribute__((aligned(64)));
         f_store(lane, w);
-        for (int k = 0; k < FL; k++) lane[k] = (float)(code_of(grid, (double)lane[k], stream, e + (uint64_t)k) * grid->step);
+        for (int k = 0; k < FL; k++)
+            lane[k] = (float)(code_of(grid, (double)lane[k], stream, e + (uint64_t)k) * grid->step);
         return f_load(lane);
     }
     F code = grid->rounding == DRAWN ? f_code(grid, w, DRAWN, stream, e) : f_code(grid, w, NEAREST, stream, e);
