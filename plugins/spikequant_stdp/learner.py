@@ -67,7 +67,10 @@ class Stdp(Learner):
         self.rule, self.mu, self.eta_pre, self.eta_post = rule, mu, eta_pre, eta_post
         self.tau_trace_ms, self.label_samples, self.weight_mode = tau_trace_ms, label_samples, weight_mode
         self.itq = tuple(itq)
+        if unknown := set(self.itq) - {"w", "V", "Vth", "g"}:
+            raise ValueError(f"learner 'stdp': itq names {', '.join(sorted(unknown))}; it may hold w, V, Vth and g")
         self._learning(Parameters(1, 1))
+        Formats(weight_mode=weight_mode)
 
     def start(self, model: Model, *, epochs: int, seed: int) -> NoState:
         """Round the state where it is kept rounded."""
@@ -143,7 +146,7 @@ class Stdp(Learner):
 def _network(model: Model) -> UsnnModel:
     if not isinstance(model, UsnnModel):
         raise UsageError(
-            f"learner 'stdp' trains network diehl-cook only, and was given a {type(model).__name__};"
+            f"learner 'stdp' trains network 'diehl-cook' only, and was given a {type(model).__name__};"
             " set network.name to 'diehl-cook', or choose another learner"
         )
     return model

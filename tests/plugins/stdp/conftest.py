@@ -30,3 +30,9 @@ def random_cases() -> Callable[..., Any]:
 def oracle() -> type[Any]:
     """Return the class ``Oracle`` of engine_oracle.py."""
     return _beside("engine_oracle").Oracle
+
+
+@pytest.fixture(scope="session")
+def usnn() -> ModuleType:
+    """Return usnn_models.py: small networks on digits."""
+    return _beside("usnn_models")
