@@ -10,16 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikequant.data_folders import data_folders
+from spikequant.dataset import Split, SplitName
 from spikequant.errors import DataError
 from spikequant.runs import make_dataset
 
 
-def images(count: int) -> NDArray[np.uint8]:
-    """Return the first MNIST test images, uint8 ``(count, 1, 28, 28)``."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("SPIKEQUANT_DATA", beside))
+def folder() -> Path:
+    """Return where real data sets lie: ``SPIKEQUANT_DATA``, or beside the repository."""
+    return Path(os.environ.get("SPIKEQUANT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def mnist(split: SplitName) -> Split:
+    """Return a split of MNIST; the program ends if it is not there."""
     try:
-        split = make_dataset("mnist").load("test", data_folders(folder))
+        return make_dataset("mnist").load(split, data_folders(folder()))
     except DataError as error:
         sys.exit(str(error))
-    return split.x[:count].astype(np.uint8)
+
+
+def images(count: int) -> NDArray[np.uint8]:
+    """Return the first MNIST test images, uint8 ``(count, 1, 28, 28)``."""
+    return mnist("test").x[:count].astype(np.uint8)
