@@ -25,7 +25,8 @@ from spikequant.program import (
 )
 from spikequant_stdp.engine.parameters import CONDUCTANCE_SCALE, EXCITATORY_REVERSAL, Formats, Parameters, State
 from spikequant_stdp.engine.quantize import quantized_theta, quantized_weights
-from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node import DiehlCook
+from spikequant_stdp.node_rules import Conductance
 
 EDGES = (
     Edge("input", "fc"),

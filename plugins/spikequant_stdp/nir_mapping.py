@@ -14,8 +14,9 @@ from spikequant.formats import QFormat
 from spikequant.nir_profile import Fields
 from spikequant.program import Shape, SpikingNode
 from spikequant.rounding import Overflow, Rounding
-from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node import DiehlCook
 from spikequant_stdp.node_checks import check_thresholds
+from spikequant_stdp.node_rules import Conductance
 
 Float32 = NDArray[np.float32]
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
-from typing import TYPE_CHECKING
 
 from spikequant.errors import ProgramError
-
-if TYPE_CHECKING:
-    from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node_rules import Conductance, DiehlCookRules
 
 LARGEST = (1 << 62) - 1
 Limits = tuple[int, int]
 
 
-def current_limits(node: DiehlCook, low: int, high: int) -> Limits:
+def current_limits(node: DiehlCookRules, low: int, high: int) -> Limits:
     """Return the bounds of H for an input in ``[low, high]``, in units of ``2**-fine_bits``."""
     scale = node.fine_bits - node.x_frac_bits
     return _checked(node, _sum(_leak(node), (min(low, 0) << scale, max(high, 0) << scale)), _parts(node))
 
 
-def conductance_limits(node: DiehlCook, synapse: Conductance, low: int, high: int) -> Limits:
+def conductance_limits(node: DiehlCookRules, synapse: Conductance, low: int, high: int) -> Limits:
     """Return the same for a conductance synapse; the sum behind g is checked on the way.
 
     Raises:
@@ -47,18 +44,18 @@ def conductance_limits(node: DiehlCook, synapse: Conductance, low: int, high: in
     return _checked(node, _sum(_leak(node), pull, (min(inhibited, 0), max(inhibited, 0))), parts)
 
 
-def _leak(node: DiehlCook) -> Limits:
+def _leak(node: DiehlCookRules) -> Limits:
     rest = node.rest << node.fmt.frac_bits
     scale = node.fine_bits - node.fmt.frac_bits - node.decay_shift
     return _ends(((code - rest) * node.decay << scale) + (node.rest << node.fine_bits) for code in node.fmt.code_range)
 
 
-def _parts(node: DiehlCook) -> str:
+def _parts(node: DiehlCookRules) -> str:
     g = f", g {node.synapse.fmt}" if node.synapse else ""
     return f"V {node.fmt}{g} and an input of {node.x_frac_bits} fraction bits"
 
 
-def _checked(node: DiehlCook, limits: Limits, parts: str) -> Limits:
+def _checked(node: DiehlCookRules, limits: Limits, parts: str) -> Limits:
     if limits[0] < -LARGEST or limits[1] > LARGEST:
         raise ProgramError(
             f"node '{node.name}' ({node.kind}): with {parts}, values reach {limits[0]}..{limits[1]} in units of their"

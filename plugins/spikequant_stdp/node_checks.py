@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from spikequant.errors import ProgramError
 from spikequant.formats import QFormat
 from spikequant.program import Shape
 from spikequant.rounding import Overflow, Rounding
-
-if TYPE_CHECKING:
-    from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node_rules import Conductance, DiehlCookRules
 
 MOST_FRACTION = 32
 MOST_STEPS = (1 << 16) - 1
@@ -20,7 +16,7 @@ WHOLE = 1 << 31
 LARGEST = 1 << 62
 
 
-def check_fields(node: DiehlCook) -> None:
+def check_fields(node: DiehlCookRules) -> None:
     """Raise :class:`ProgramError` when a field is out of its domain."""
     _of_type(node, "fmt", node.fmt, QFormat)
     _of_type(node, "rounding", node.rounding, Rounding)
@@ -41,13 +37,13 @@ def check_fields(node: DiehlCook) -> None:
         _check_synapse(node, node.synapse)
 
 
-def check_thresholds(node: DiehlCook, shape: Shape) -> None:
+def check_thresholds(node: DiehlCookRules, shape: Shape) -> None:
     """Raise :class:`ProgramError` unless ``vth`` is one for all neurons or one for each."""
     if node.vth.shape not in ((), shape):
         raise _wrong(node, "vth", f"an array of shape {node.vth.shape}", f"of shape () or {shape}")
 
 
-def _check_integers(node: DiehlCook) -> None:
+def _check_integers(node: DiehlCookRules) -> None:
     vth: object = node.vth
     if not isinstance(vth, np.ndarray) or vth.dtype != np.int64 or vth.size == 0:
         got = f"a {vth.dtype} array of shape {vth.shape}" if isinstance(vth, np.ndarray) else repr(vth)
@@ -62,7 +58,7 @@ def _check_integers(node: DiehlCook) -> None:
         )
 
 
-def _check_synapse(node: DiehlCook, synapse: Conductance) -> None:
+def _check_synapse(node: DiehlCookRules, synapse: Conductance) -> None:
     _of_type(node, "synapse.fmt", synapse.fmt, QFormat)
     if synapse.fmt.width > 31 + synapse.fmt.signed:
         raise _wrong(node, "synapse.fmt", synapse.fmt, "at most 32 bits wide, 31 without sign")
@@ -73,22 +69,22 @@ def _check_synapse(node: DiehlCook, synapse: Conductance) -> None:
     _between(node, "synapse.count_bit", synapse.count_bit, 1, 40)
 
 
-def _on_grid(node: DiehlCook, field: str, value: int) -> None:
+def _on_grid(node: DiehlCookRules, field: str, value: int) -> None:
     _between(node, field, value, -WHOLE, WHOLE - 1)
     low, high = node.fmt.range
     if not low <= value <= high:
         raise _wrong(node, field, value, f"a value of V's format {node.fmt}, {low:g} to {high:g}; give V more bits")
 
 
-def _between(node: DiehlCook, field: str, value: object, low: int, high: int) -> None:
+def _between(node: DiehlCookRules, field: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise _wrong(node, field, repr(value), f"an integer from {low} to {high}")
 
 
-def _of_type(node: DiehlCook, field: str, value: object, kind: type) -> None:
+def _of_type(node: DiehlCookRules, field: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
         raise _wrong(node, field, repr(value), f"of type {kind.__name__}")
 
 
-def _wrong(node: DiehlCook, field: str, got: object, needed: str) -> ProgramError:
+def _wrong(node: DiehlCookRules, field: str, got: object, needed: str) -> ProgramError:
     return ProgramError(f"node '{node.name}' ({node.kind}): {field} is {got}; it must be {needed}")

@@ -9,20 +9,16 @@ subtraction. As for ``lif``, clipping and resetting are not counted, nor is the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spikequant.program import Operation
 from spikequant.rounding import Rounding
 from spikequant_stdp.node_rounding import CHANCE_BITS
-
-if TYPE_CHECKING:
-    from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node_rules import Conductance, DiehlCookRules
 
 DECAY_BITS = 17
 """Width of a decay multiplier, 0 to 2**16 both included."""
 
 
-def node_operations(node: DiehlCook, x_bits: int) -> tuple[Operation, ...]:
+def node_operations(node: DiehlCookRules, x_bits: int) -> tuple[Operation, ...]:
     """Return the operations of one neuron and timestep, its input being ``x_bits`` wide."""
     v_bits, refractory_bits = node.fmt.width, node.state_bits[1]
     h_bits = _sum_bits(node, x_bits)
@@ -40,7 +36,7 @@ def node_operations(node: DiehlCook, x_bits: int) -> tuple[Operation, ...]:
     )
 
 
-def _conductance(node: DiehlCook, synapse: Conductance, x_bits: int, h_bits: int) -> tuple[Operation, ...]:
+def _conductance(node: DiehlCookRules, synapse: Conductance, x_bits: int, h_bits: int) -> tuple[Operation, ...]:
     g_bits, v_bits = synapse.fmt.width, node.fmt.width + 1
     excitation = min(x_bits, synapse.count_bit) - node.x_frac_bits
     sum_bits = node.fine_bits_g + max(excitation, g_bits - synapse.fmt.frac_bits) + 1
@@ -55,7 +51,7 @@ def _conductance(node: DiehlCook, synapse: Conductance, x_bits: int, h_bits: int
     )
 
 
-def _sum_bits(node: DiehlCook, x_bits: int) -> int:
+def _sum_bits(node: DiehlCookRules, x_bits: int) -> int:
     """Width of H: its widest term and one bit more."""
     scaled = node.fmt.width + node.fine_bits - node.fmt.frac_bits
     if node.synapse is None:

@@ -8,7 +8,8 @@ from spikequant.program import Add, Dense, Edge, Input, Lateral, Leak, Lif, Prog
 from spikequant.verify import compare
 from spikequant_lava.backend import LavaBackend
 from spikequant_stdp.nir_mapping import DiehlCookMapping
-from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node import DiehlCook
+from spikequant_stdp.node_rules import Conductance
 
 EDGES = (
     Edge("input", "fc"),

@@ -10,7 +10,8 @@ from spikequant.rounding import Overflow, Rounding
 from spikequant.testing import node_checks
 from spikequant_stdp.engine import Formats, Parameters, State
 from spikequant_stdp.lower import usnn_program
-from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node import DiehlCook
+from spikequant_stdp.node_rules import Conductance
 
 
 def network(synapse, rounding=Rounding.RN, overflow=Overflow.SATURATE):

@@ -14,7 +14,8 @@ from spikequant.nir_profile.fields import Fields, pack
 from spikequant.rounding import Overflow, Rounding
 from spikequant_stdp.lava_diehl_cook import Neurons, uniform
 from spikequant_stdp.nir_mapping import DiehlCookMapping
-from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node import DiehlCook
+from spikequant_stdp.node_rules import Conductance
 
 NEURONS, STEPS = 3, 8
 

@@ -17,7 +17,8 @@ from spikequant.oracle import run_oracle
 from spikequant.program import Dense, Input, Lif, chain
 from spikequant.rounding import Overflow, Rounding
 from spikequant_stdp.nir_mapping import DiehlCookMapping
-from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node import DiehlCook
+from spikequant_stdp.node_rules import Conductance
 
 KINDS = {DiehlCook.kind: DiehlCookMapping()}
 NODES = {

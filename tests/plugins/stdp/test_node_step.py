@@ -12,8 +12,9 @@ from spikequant.memory import program_memory
 from spikequant.oracle import run_oracle
 from spikequant.program import Dense, Input, Lif, chain
 from spikequant.rounding import Overflow, Rounding
-from spikequant_stdp.node import Conductance, DiehlCook
+from spikequant_stdp.node import DiehlCook
 from spikequant_stdp.node_rounding import rounded
+from spikequant_stdp.node_rules import Conductance
 
 HALF = 1 << 15
 
