@@ -40,7 +40,11 @@ def vote_codes(rates: NDArray[np.float64], vote: Vote) -> IntArray:
     for by the mean of its neurons, a spike counts inversely to their number. ``proportion``: a spike is shared
     among the classes by the neuron's rates. A neuron that never spiked counts nothing.
 
-    Source: Diehl and Cook 2015, Section 2.5 (label); BindsNET's proportion weighting.
+    Source: Diehl and Cook 2015, Section 2.5 (label).
+
+    Note:
+        BindsNET's ``proportion_weighting`` weighs by the same shares, but lets a neuron speak for its best class
+        alone, and divides by the number of such neurons.
 
     >>> vote_codes(np.array([[3.0, 0.0, 1.0], [0.0, 1.0, 2.0]]), "label").tolist()
     [[255, 0, 0], [0, 128, 128]]
