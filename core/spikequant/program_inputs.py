@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 
 from spikequant.errors import UsageError
+from spikequant.files import reason
 from spikequant.program import IntArray, Program, integers
 from spikequant.rate_coding import RateCoding
 
@@ -34,7 +36,7 @@ def program_inputs(program: Program, x: IntArray) -> IntArray:
         ``x``, or spikes ``(timesteps, batch, *shape)``.
 
     Raises:
-        UsageError: A ``per_step`` program does not say how its spikes are made.
+        UsageError: A ``per_step`` program does not say how its spikes are made, or samples are not what it takes.
     """
     node = program.input
     if node.coding == "direct":
@@ -46,11 +48,20 @@ def program_inputs(program: Program, x: IntArray) -> IntArray:
             f" samples (no '{CODING_KEY}' in its provenance); give it spikes of shape"
             f" ({program.timesteps}, batch, {', '.join(map(str, node.shape))})"
         )
-    try:
-        coding = RateCoding.from_json(json.loads(text))
-    except ValueError as error:
-        raise UsageError(f"the program's '{CODING_KEY}' is damaged: {error}; export the model again") from error
+    coding = _coding(text)
+    if math.prod(x.shape[1:]) != math.prod(node.shape):
+        raise UsageError(f"samples have the shape {x.shape[1:]}; input '{node.name}' takes {node.shape}")
     sent = integers(coding.spikes(x, program.timesteps)).reshape(program.timesteps, len(x), *node.shape)
     arriving = np.zeros_like(sent)
     arriving[1:] = sent[:-1]
     return arriving
+
+
+def _coding(text: str) -> RateCoding:
+    try:
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise UsageError("it is no table")
+        return RateCoding.from_json(fields)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise UsageError(f"the program's '{CODING_KEY}' is damaged: {reason(error)}; export the model again") from error

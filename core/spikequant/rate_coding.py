@@ -70,6 +70,10 @@ class RateCoding:
             raise UsageError(f"rate coding: rate_hz is {self.rate_hz!r}; it must be a finite number, at least 0")
         if not (_is_number(self.dt) and math.isfinite(self.dt) and self.dt > 0):
             raise UsageError(f"rate coding: dt is {self.dt!r}; it must be a positive, finite number of seconds")
+        if not math.isfinite(self.rate_hz * self.dt):
+            raise UsageError(
+                f"rate coding: rate_hz {self.rate_hz} times dt {self.dt} is beyond all numbers; lower both"
+            )
         if not (_is_whole(self.peak) and 1 <= self.peak <= 255):
             raise UsageError(f"rate coding: peak is {self.peak!r}; it must be a whole number, 1 to 255")
         if not _is_whole(self.seed):
