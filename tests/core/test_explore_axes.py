@@ -37,7 +37,8 @@ def test_levels_are_fraction_bits_integers_or_floats():
         ("w=Q1", r"format 'Q1' is not known; write it like Q1.6, UQ1.6, INT4 or FP32"),
         (
             "w=-1",
-            r"axis 'w': level '-1' is not known; give a number of fraction bits, or a format such as Q1.6, UQ0.5, INT4 or FP32",
+            r"axis 'w': level '-1' is not known; give a number of fraction bits, or a format such as"
+            r" Q1.6, UQ0.5, INT4 or FP32",
         ),
         ("w=FP16", r"format 'FP16' is not known; write it like Q1.6, UQ1.6, INT4 or FP32"),
         ("w=33", r"axis 'w': level 33 must be 0 to 32 fraction bits"),

@@ -345,7 +345,7 @@ class EveryGradient(Signs):
         metrics = super().step(model, data, state, chosen)
         with torch.no_grad():
             for parameter in model.parameters():
-                parameter -= 1e-3 * torch.sign(parameter.grad)
+                parameter.sub_(1e-3 * torch.sign(parameter.grad))
         return metrics
 
 
