@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spikequant.native_build import native_library
 from spikequant_stdp.engine.contract import Candidate, Progress, Recorded, Training, silent
 from spikequant_stdp.engine.exactness import check, check_images, check_spikes
-from spikequant_stdp.engine.native_groups import Groups
+from spikequant_stdp.engine.native_groups import CANDIDATES_A_CALL, Groups
 from spikequant_stdp.engine.native_job import Job, RecordStruct, aligned, formats_struct
 from spikequant_stdp.engine.parameters import Formats, Parameters, State
 from spikequant_stdp.engine.quantize import quantized_theta, quantized_weights
@@ -153,19 +153,20 @@ class NativeEngine:
     ) -> NDArray[np.int32]:
         counts = np.zeros((len(candidates), len(inputs), p.neurons), dtype=np.int32)
         groups = Groups(p, candidates, job, self._chances)
-        room = aligned((int(self._library.stdp_infer_room(ctypes.byref(job.struct), len(candidates))),), np.uint8)
-        for part in _parts(len(inputs), max(1, IMAGES_A_CALL // len(candidates))):
-            size = part.stop - part.start
-            fresh = np.zeros((len(candidates), size, p.neurons), dtype=np.int32)
-            self._library.stdp_infer(
-                ctypes.byref(job.struct),
-                inputs[part].ctypes.data,
-                size,
-                groups.counting_into(fresh),
-                len(groups),
-                _recording(recorded, len(inputs), part) if recorded else None,
-                room.ctypes.data,
-            )
+        together = min(len(candidates), CANDIDATES_A_CALL)
+        room = aligned((int(self._library.stdp_infer_room(ctypes.byref(job.struct), together)),), np.uint8)
+        for part in _parts(len(inputs), max(4, IMAGES_A_CALL // len(candidates))):
+            fresh = np.zeros((len(candidates), part.stop - part.start, p.neurons), dtype=np.int32)
+            for address, number in groups.calls(fresh):
+                self._library.stdp_infer(
+                    ctypes.byref(job.struct),
+                    inputs[part].ctypes.data,
+                    part.stop - part.start,
+                    address,
+                    number,
+                    _recording(recorded, len(inputs), part) if recorded else None,
+                    room.ctypes.data,
+                )
             counts[groups.order, part] = fresh
             progress(part.stop, len(inputs))
         return counts

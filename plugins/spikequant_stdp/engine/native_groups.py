@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from spikequant_stdp.engine.quantize import quantized_theta, quantized_weights
 from spikequant_stdp.engine.sums import FLOAT32_EXACT
 
 Chances = Callable[[Job, int, int], NDArray[np.float32]]
+CANDIDATES_A_CALL = 96
 Weights = tuple[NDArray[np.float32], float | None]
 
 
@@ -35,24 +36,32 @@ class Groups:
         potentials = np.stack([_firing(p, *candidates[index]) for index in self.order])
         self._potentials = job.padded_rows(potentials, np.inf)
         self._formats = (FormatsStruct * len(candidates))(*(self._struct(p, candidates[i][0]) for i in self.order))
-        self._structs = (GroupStruct * len(members))()
-        for struct, ((w, step), indices) in zip(self._structs, members, strict=True):
-            struct.w = job.keep(job.padded_rows(w))
-            struct.is_wide = step is not None and _largest_sum(w, step) >= FLOAT32_EXACT
-            struct.candidates = len(indices)
+        structs = [struct for weights, indices in members for struct in self._shared(*weights, len(indices))]
+        self._structs = (GroupStruct * len(structs))(*structs)
 
-    def __len__(self) -> int:
-        return len(self._structs)
+    def calls(self, counts: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
+        """Yield address and number of the groups of each call; no call has candidates whose state leaves the cache.
 
-    def counting_into(self, counts: NDArray[np.int32]) -> ctypes.Array[GroupStruct]:
-        """Return the groups, with ``counts`` of shape ``(candidates, n, neurons)`` to write to, in ``order``."""
-        first = 0
-        for struct in self._structs:
+        Args:
+            counts: To write to, shape ``(candidates, n, neurons)``, in ``order``.
+        """
+        first = start = begun = 0
+        for number, struct in enumerate(self._structs):
             struct.formats = ctypes.addressof(self._formats) + first * ctypes.sizeof(FormatsStruct)
             struct.potential = self._potentials[first:].ctypes.data
             struct.counts = counts[first:].ctypes.data
+            if first + struct.candidates - begun > CANDIDATES_A_CALL:
+                yield ctypes.addressof(self._structs[start]), number - start
+                start, begun = number, first
             first += struct.candidates
-        return self._structs
+        yield ctypes.addressof(self._structs[start]), len(self._structs) - start
+
+    def _shared(self, w: NDArray[np.float32], step: float | None, candidates: int) -> Iterator[GroupStruct]:
+        """Yield groups of some candidates that have the same weights."""
+        rows = self._job.keep(self._job.padded_rows(w))
+        is_wide = step is not None and _largest_sum(w, step) >= FLOAT32_EXACT
+        for first in range(0, candidates, CANDIDATES_A_CALL):
+            yield GroupStruct(w=rows, is_wide=is_wide, candidates=min(CANDIDATES_A_CALL, candidates - first))
 
     def _struct(self, p: Parameters, formats: Formats) -> FormatsStruct:
         struct = formats_struct(p, formats)

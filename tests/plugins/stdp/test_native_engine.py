@@ -17,7 +17,7 @@ from spikequant.native_build import c_compiler
 from spikequant.rate_coding import RateCoding
 from spikequant.rounding import Rounding
 from spikequant_stdp import engine as engines
-from spikequant_stdp.engine import Formats, Parameters, State, TorchEngine, native
+from spikequant_stdp.engine import Formats, Parameters, State, TorchEngine, native, native_groups
 from spikequant_stdp.engine.native import NativeEngine
 
 pytestmark = pytest.mark.skipif(c_compiler() is None, reason="no C compiler")
@@ -137,6 +137,16 @@ def test_many_candidates_at_once_are_each_as_by_itself(fast):
     assert np.array_equal(together, [fast.infer(p, [each], images)[0] for each in candidates])
     assert len({counts.tobytes() for counts in together}) > len(candidates) // 3
     assert np.array_equal(together, TorchEngine().infer(p, candidates, images))
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5, 27])
+def test_candidates_of_several_calls_are_as_those_of_one(monkeypatch, at_once):
+    p = Parameters(50, 33, timesteps=40, norm=15.0, threshold=-62.0, coding=RateCoding(rate_hz=300.0))
+    images, candidates = some_images(5, 6, 50), list(candidates_of(p))
+    expected = NativeEngine().infer(p, candidates, images)
+    for module in (native, native_groups):
+        monkeypatch.setattr(module, "CANDIDATES_A_CALL", at_once)
+    assert np.array_equal(NativeEngine().infer(p, candidates, images), expected)
 
 
 def test_parts_of_a_call_and_calls_one_after_the_other_make_no_difference(monkeypatch):
