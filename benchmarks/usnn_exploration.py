@@ -22,7 +22,7 @@ from spikequant.explore import read_exploration
 from spikequant.explore.store import Store
 from spikequant_stdp.engine import Formats, Parameters, State, engine
 
-REPEATS, SHOWN = 5, 200
+REPEATS, SHOWN = 5, 1000
 TOGETHER, GRID_MINUTES, GRID = 2.5, 10.0, 2187
 
 
