@@ -78,6 +78,44 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def trained_usnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder with a small unsupervised network and its ``model.nir``; do not write into it."""
+    folder = tmp_path_factory.mktemp("trained_usnn") / "run"
+    recipe = folder.parent / "usnn.toml"
+    recipe.write_text(USNN, encoding="utf-8")
+    main(["train", str(recipe), "--out", str(folder)])
+    main(["export", str(folder), "--samples", "20"])
+    return folder
+
+
+USNN = """
+seed = 3
+timesteps = 50
+[data]
+name = "digits"
+train_samples = 120
+test_samples = 60
+[network]
+name = "diehl-cook"
+neurons = 30
+norm = 8.0
+rate_hz = 250.0
+engine = "torch"
+[neuron]
+name = "diehl-cook"
+V = "Q11.8"
+Vth = "Q11.8"
+[quantizer]
+name = "qif"
+format = "Q1.8"
+[learner]
+name = "stdp"
+[training]
+float_epochs = 1
+epochs = 0
+"""
+
 SMALL = """
 timesteps = 3
 [data]

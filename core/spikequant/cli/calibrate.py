@@ -9,6 +9,7 @@ from rich.table import Table
 
 from spikequant.calibrate import CALIBRATION, SAMPLES, calibrate
 from spikequant.cli.common import data_dir_option, emit, json_option, plain, results
+from spikequant.files import check_writable
 from spikequant.report.drawing import check_plot_name, save_figure
 from spikequant.report.plots import range_words, ranges_plot
 from spikequant.report.results import Calibration
@@ -28,6 +29,7 @@ def command(run: Path, samples: int, plot: Path | None, data_dir: Path | None, a
     """
     if plot is not None:
         check_plot_name(plot)
+        check_writable(plot, "--plot")
     seen = calibrate(RunFolder(run), samples=samples, data_dir=data_dir)
     if plot is not None:
         save_figure(ranges_plot(seen), plot)

@@ -12,6 +12,7 @@ from spikequant.cli.explore import exploring, parse_roundings
 from spikequant.explore import parse_group, parse_levels
 from spikequant.explore.executors import InProcess, LocalProcesses
 from spikequant.explore.planning import Wish
+from spikequant.files import check_writable
 from spikequant.report.drawing import check_plot_name, save_figure
 from spikequant.report.plots import significance_plot
 from spikequant.report.results import Significance
@@ -46,6 +47,7 @@ def command(
     """
     if plot is not None:
         check_plot_name(plot)
+        check_writable(plot, "--plot")
     wish = Wish(
         levels=tuple(parse_levels(text) for text in levels),
         groups=tuple(parse_group(text) for text in groups),
