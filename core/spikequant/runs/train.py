@@ -145,11 +145,12 @@ def train(
         RunError: Another process is training in the folder, a new run meets an old one, the recipe of the
             folder was changed since, a file cannot be written, or the loss or a weight is no longer finite.
     """
+    if not resume:
+        check_parts(recipe)
     model = build_model(recipe).to(torch.device(device))
     learner, quantizer = make_learner(recipe), quantizer_factory(recipe)
     train_split, test_split = load_data(recipe, data_dir)
     if not resume:
-        check_parts(recipe)
         folder.make()
     with folder.lock(), exact_torch(threads):
         if not resume:
