@@ -13,12 +13,12 @@ from spikequant import __version__
 from spikequant.nir_profile import read_program
 from spikequant.program import Weighted
 from spikequant.registry import registry
-from spikequant.testing import quantizer_checks
+from spikequant.testing import learner_checks, quantizer_checks
 
 pytest.importorskip("hatchling", reason="hatchling builds the strangers; pip install hatchling")
 
 HERE = Path(__file__).parent
-STRANGERS = ("acme-pow2", "acme-missing", "acme-mint", "acme-unmarked")
+STRANGERS = ("acme-pow2", "acme-missing", "acme-mint", "acme-unmarked", "acme-centroids")
 RECIPE = """
 timesteps = 2
 [data]
@@ -181,6 +181,103 @@ def test_the_others_still_work(together, spikequant, recipe, tmp_path, name):
     answer = spikequant("train", recipe, "--out", tmp_path / "run", *words, "--json")
     assert answer.code == 0, answer.err
     assert set(json.loads(answer.out)["accuracy"]) == {"float", "trained"}
+
+
+CENTROIDS = """
+timesteps = 2
+[data]
+name = "digits"
+train_samples = 100
+test_samples = 100
+[network]
+name = "centroids"
+[neuron]
+name = "mint-lif"
+[quantizer]
+name = "qif"
+format = "Q1.6"
+[learner]
+name = "pull"
+[training]
+float_epochs = 2
+epochs = 2
+"""
+ENDS = ("model.safetensors", "float.safetensors", "metrics.jsonl", "result.json", "checkpoint.safetensors")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("centroids")
+
+
+@pytest.fixture(scope="module")
+def commands(installed, folder):
+    """Run commands with the stranger's network installed; the first is training."""
+    (folder / "recipe.toml").write_text(CENTROIDS)
+
+    def command(*words):
+        return run(["-m", "spikequant", *map(str, words)], [installed["acme-centroids"]], folder)
+
+    trained = command("train", "recipe.toml", "--out", "run", "--json")
+    assert trained.returncode == 0, trained.stderr
+    accuracy = json.loads(trained.stdout)["accuracy"]
+    assert min(accuracy["float"], accuracy["trained"]) > 0.6
+    return command
+
+
+def test_a_strangers_network_of_its_own_kind_goes_all_the_way(commands):
+    for words in (
+        ("export", "run"),
+        ("verify", "run/model.nir", "--backend", "torch"),
+        ("verify", "run/model.nir", "--trained", "run"),
+        ("calibrate", "run"),
+        ("significance", "run", "--levels", "w=8,2,0"),
+        ("quantize", "run", "--out", "q", "--format", "w=UQ0.3", "--rounding", "SR", "--scheme", "itq"),
+        ("export", "q"),
+        ("verify", "q/model.nir", "--backend", "reference"),
+        ("explore", "run", "--levels", "w=8,4,2", "--target", "5"),
+    ):
+        done = commands(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_strangers_learner_is_resumed_with_the_same_bits(commands, installed, folder):
+    program = (
+        "import os; from pathlib import Path\n"
+        "from spikequant.runs import RunFolder, Watcher, read_recipe, train\n"
+        "def epoch(row):\n"
+        "    if row['phase'] == 'integer': os._exit(9)\n"
+        "train(read_recipe(Path('recipe.toml')), RunFolder(Path('stopped')), watcher=Watcher(epoch=epoch))\n"
+    )
+    assert run(["-c", program], [installed["acme-centroids"]], folder).returncode == 9
+    done = commands("train", "--resume", "--out", "stopped")
+    assert done.returncode == 0, done.stderr
+    for name in ENDS:
+        assert (folder / "stopped" / name).read_bytes() == (folder / "run" / name).read_bytes()
+
+
+def test_a_strangers_learner_says_which_network_it_trains(commands):
+    done = commands("train", "recipe.toml", "--out", "other", "--set", "network.name=mlp")
+    message = (
+        "learner 'pull' trains network 'centroids' only, and was given 'mlp'; set network.name to 'centroids', or"
+        " choose another learner"
+    )
+    assert (done.returncode, done.stderr) == (2, f"error: {message}\n")
+
+
+def test_a_strangers_model_refuses_a_format_before_training(commands, folder):
+    done = commands("train", "recipe.toml", "--out", "other", "--set", "quantizer={name='mint'}")
+    message = "network 'centroids' takes Qi.f, not INT8; set quantizer.name to 'qif'"
+    assert (done.returncode, done.stderr) == (2, f"error: {message}\n")
+    assert not (folder / "other").exists()
+
+
+def test_a_strangers_learner_keeps_its_contract(installed, tmp_path):
+    shutil.copy(HERE / "acme-centroids" / "test_centroids.py", tmp_path)
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_centroids.py"]
+    done = run(words, [installed["acme-centroids"]], tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert f"{len(learner_checks.checks)} passed" in done.stdout
 
 
 def test_installing_apart_leaves_the_developers_environment_clean(installed):
