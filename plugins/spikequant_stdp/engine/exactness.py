@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spikequant.errors import UsageError
 from spikequant.formats import QFormat
+from spikequant.rounding import Overflow
 from spikequant_stdp.engine.parameters import THETA_PLUS_FORMAT, Formats, Parameters, State
 
 EXACT_BITS = 53
@@ -98,15 +99,29 @@ def _check_constants(p: Parameters, formats: Formats) -> None:
     if formats.Vth is not None:
         _check_whole("threshold", p.threshold, "Vth", formats.Vth)
         _check_held("threshold", p.threshold, "Vth", formats.Vth)
-    if formats.w is not None and formats.weight_mode == "stored" and not (p.w_max / formats.w.step).is_integer():
+    if formats.w is not None and formats.weight_mode == "stored":
+        _check_stored(p.w_max, formats.w, formats.overflow)
+
+
+def _check_stored(w_max: float, fmt: QFormat, overflow: Overflow) -> None:
+    if not (w_max / fmt.step).is_integer():
         raise UsageError(
-            f"w_max is {p.w_max}, and stored weights have the format {formats.w}; it must be a multiple of its step"
+            f"w_max is {w_max}, and stored weights have the format {fmt}; it must be a multiple of its step"
+        )
+    if overflow == Overflow.WRAP and fmt.signed and w_max > fmt.range[1]:
+        raise UsageError(
+            f"w_max is {w_max}, and stored weights of the format {fmt}, up to {fmt.range[1]}, would wrap below 0;"
+            " let them saturate, or give them more integer bits"
         )
 
 
 def _check_whole(name: str, value: float, variable: str, fmt: QFormat) -> None:
     if not float(value).is_integer():
         raise UsageError(f"{name} is {value}, and {variable} has the format {fmt}; it must be a whole number")
+    if abs(value) > 1 << FLOAT32_BITS:
+        raise UsageError(
+            f"{name} is {value}, and {variable} has the format {fmt}; it must be 2**{FLOAT32_BITS} at most"
+        )
 
 
 def _check_held(name: str, value: float, variable: str, fmt: QFormat) -> None:

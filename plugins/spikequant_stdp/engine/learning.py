@@ -59,8 +59,8 @@ class Plasticity:
 
     def normalise(self, image: int) -> None:
         """Scale each neuron's weights to the sum ``norm``; ``image`` numbers the image for stochastic rounding."""
-        sums = sum_of_rows(self.w)
-        self.w *= torch.where(sums == 0.0, 1.0, _float32(self.p.norm) / sums)
+        factors = _float32(self.p.norm) / sum_of_rows(self.w)
+        self.w *= torch.where(factors.isfinite(), factors, 1.0)
         if self.stored is not None:
             elements = torch.arange(self.w.numel()).reshape(self.w.shape)
             key = RandomKey(self.formats.seed, "norm", image)

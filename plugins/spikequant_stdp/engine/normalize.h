@@ -1,6 +1,7 @@
 /* Normalisation after each image. Rows take the factors when they are next used, to save a pass over all weights. */
 #ifndef STDP_NORMALIZE_H
 #define STDP_NORMALIZE_H
+#include <float.h>
 #include "train_work.h"
 
 /* Bring a row up to date: the normalisation after the last image, then the clamp of this image's first step. */
@@ -51,7 +52,10 @@ static void normalize(const Job *job, Work *work, int64_t image) {
     for (; j + BLOCK * FL <= job->padded; j += BLOCK * FL) total_block(job, work, j, BLOCK);
     for (; j + 4 * FL <= job->padded; j += 4 * FL) total_block(job, work, j, 4);
     for (; j < job->padded; j += FL) total_block(job, work, j, 1);
-    for (j = 0; j < job->padded; j++) work->factor[j] = sum[j] == 0.0f ? 1.0f : job->norm / sum[j];
+    for (j = 0; j < job->padded; j++) {
+        const float factor = job->norm / sum[j];
+        work->factor[j] = factor <= FLT_MAX ? factor : 1.0f;
+    }
     if (is_stored(formats)) rescale_stored(job, work, image);
     memset(work->stale, 1, (size_t)job->inputs);
 }

@@ -23,6 +23,9 @@ WeightMode = Literal["master", "stored"]
 THETA_PLUS_FORMAT = QFormat(1, 6)
 DECAY_UNIT = 1 << 16
 POWERS = 4096
+MOST_STEPS = (1 << 16) - 1
+LARGEST = 1e38
+"""Bound of all constants, which engines hold in float32."""
 EXCITATORY_REVERSAL = 0.0
 CONDUCTANCE_SCALE = 2.0**-7
 
@@ -86,9 +89,10 @@ class Parameters:
     coding: RateCoding = field(default_factory=RateCoding)
 
     def __post_init__(self) -> None:
-        for name in ("inputs", "neurons", "timesteps"):
+        for name in ("inputs", "neurons"):
             _check_whole(name, getattr(self, name), 1)
-        _check_whole("refractory", self.refractory, 0)
+        _check_whole("timesteps", self.timesteps, 1, MOST_STEPS)
+        _check_whole("refractory", self.refractory, 0, MOST_STEPS)
         for name in ("dt_ms", "tau_ms", "tau_theta_ms", "tau_trace_ms", "tau_g_ms", "w_max", "norm"):
             _check_number(name, getattr(self, name), "positive", lambda value: value > 0)
         for name in ("theta_plus", "inhibition", "eta_pre", "eta_post"):
@@ -98,8 +102,16 @@ class Parameters:
         _check_number("mu", self.mu, "0 to 10", lambda value: 0 <= value <= 10)
         _check_choice("synapse", self.synapse, get_args(Synapse))
         _check_choice("rule", self.rule, get_args(Rule))
+        self._check_powers()
         if not math.isclose(self.coding.dt * 1e3, self.dt_ms):
             raise UsageError(f"dt_ms is {self.dt_ms}, and the coding's dt is {self.coding.dt} s; they must be equal")
+
+    def _check_powers(self) -> None:
+        largest = max(self.w_max, self.norm, 1.0)
+        if self.rule == "weight-dependent" and self.mu * math.log(largest) > math.log(LARGEST):
+            raise UsageError(
+                f"mu is {self.mu}, and weights reach {largest:g}, whose power no float32 holds; lower mu, w_max or norm"
+            )
 
     @property
     def decay(self) -> float:
@@ -219,15 +231,19 @@ def _float32(value: float) -> float:
     return float(np.float32(value))
 
 
-def _check_whole(name: str, value: Any, least: int) -> None:
+def _check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise UsageError(f"{name} is {value!r}; it must be a whole number, at least {least}")
+    if most is not None and value > most:
+        raise UsageError(f"{name} is {value}; it must be at most {most}")
 
 
 def _check_number(name: str, value: Any, words: str, good: Any) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not number or not good(value):
         raise UsageError(f"{name} is {value!r}; it must be a finite number{'' if words == 'finite' else ', ' + words}")
+    if abs(value) > LARGEST:
+        raise UsageError(f"{name} is {value:g}, which no float32 holds; it must be {LARGEST:g} at most in magnitude")
 
 
 def _check_choice(name: str, value: Any, allowed: tuple[Any, ...]) -> None:

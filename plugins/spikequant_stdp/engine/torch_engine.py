@@ -18,7 +18,8 @@ traces 0 and no spike in flight. Step t:
    ``a = post[j] * eta_pre``, ``b = pre[i] * eta_post``. Weight-dependent (Q-SpiNN, Eq. 1): ``a`` times
    ``w ** mu`` and ``b`` times ``(w_max - w) ** mu``, of w before the step.
 
-After the last step of training ``w[:, j] *= norm / s``, s the column's sum in ascending order (not where s is 0).
+After the last step of training ``w[:, j] *= norm / s``, s the column's sum in ascending order (not where it is
+0, or so small that no float32 holds the factor).
 Inference is the same without learning. Conductance: ``g = g * g_decay + acc`` before step 2, which then adds
 ``(g * (0 - v_old)) * 2**-7`` and after that ``-inhibition`` in place of x.
 

@@ -223,7 +223,9 @@ class Oracle:
             total = F(0)
             for value in self.w[:, j]:
                 total = total + value
-            if total != 0:
-                self.w[:, j] = self.w[:, j] * (F(self.p.norm) / total)
+            with np.errstate(divide="ignore", over="ignore"):
+                factor = F(self.p.norm) / total
+            if np.isfinite(factor):
+                self.w[:, j] = self.w[:, j] * factor
         if self.stored:
             self.w = self.each(self.w, self.f.w, "norm", self.images)

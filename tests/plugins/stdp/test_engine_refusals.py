@@ -9,6 +9,7 @@ import pytest
 from spikequant.errors import BackendError, UsageError
 from spikequant.formats import QFormat
 from spikequant.rate_coding import RateCoding
+from spikequant.rounding import Overflow
 from spikequant_stdp import engine as engine_package
 from spikequant_stdp.engine import Formats, Parameters, State, TorchEngine, engine
 
@@ -32,6 +33,12 @@ def refused(words):
         ({"mu": 11.0}, "mu is 11.0; it must be a finite number, 0 to 10"),
         ({"synapse": "none"}, "synapse is 'none'; it must be one of current, conductance"),
         ({"rule": "hebb"}, "rule is 'hebb'; it must be one of pairwise, weight-dependent"),
+        ({"refractory": 65536}, "refractory is 65536; it must be at most 65535"),
+        ({"norm": 1e39}, "norm is 1e+39, which no float32 holds; it must be 1e+38 at most in magnitude"),
+        (
+            {"rule": "weight-dependent", "mu": 10, "w_max": 1e4},
+            "mu is 10, and weights reach 10000, whose power no float32 holds; lower mu, w_max or norm",
+        ),
         ({"dt_ms": 0.5}, "dt_ms is 0.5, and the coding's dt is 0.001 s; they must be equal"),
     ],
 )
@@ -103,6 +110,19 @@ def run(formats=None, state=None, images=None, **options):
             Formats(w=QFormat(0, 2), weight_mode="stored"),
             {"w_max": 0.7},
             "w_max is 0.7, and stored weights have the format Q0.2; it must be a multiple of its step",
+        ),
+        (
+            Formats(w=QFormat(0, 6), weight_mode="stored", overflow=Overflow.WRAP),
+            {},
+            "w_max is 1.0, and stored weights of the format Q0.6, up to 0.984375, would wrap below 0; let them"
+            " saturate, or give them more integer bits",
+        ),
+        (Formats(w=QFormat(0, 6, signed=False), weight_mode="stored", overflow=Overflow.WRAP), {}, None),
+        (Formats(w=QFormat(1, 6), weight_mode="stored", overflow=Overflow.WRAP), {}, None),
+        (
+            Formats(V=QFormat(25, 0)),
+            {"rest": -16777217.0},
+            "rest is -16777217.0, and V has the format Q25.0; it must be 2**24 at most",
         ),
         (
             Formats(V=QFormat(11, 26)),

@@ -206,6 +206,13 @@ def test_normalisation_scales_each_column_to_its_sum_and_leaves_a_zero_column():
     assert weights.w.tolist() == [[2, 0, 6], [6, 0, 2]]
 
 
+def test_a_column_whose_factor_no_float32_holds_is_left_as_it_is():
+    """2**-100 + 0 would need 2**130 to reach its norm, and infinity times 0 is no weight."""
+    weights = state([2.0**-100, 1], [0, 3])
+    TorchEngine().train_spikes(parameters(2, 1, norm=2.0**30, w_max=2.0**30), Formats(), weights, given([]))
+    assert weights.w.tolist() == [[2.0**-100, 2.0**28], [0, 3 * 2.0**28]]
+
+
 @pytest.mark.parametrize(("rounding", "values"), [("RN", [0, 3.0, 1.5, 1.0, 0.5]), ("TR", [0, 3.0, 1.5, 0.5, 0.0])])
 def test_a_quantized_potential_is_rounded_once_per_step(rounding, values):
     """Halves: 3/2 stays, 3/4 goes to 1 or 1/2, and so on, half of an lsb going up under RN."""

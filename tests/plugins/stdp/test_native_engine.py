@@ -187,6 +187,19 @@ def test_progress_is_told_and_may_stop_training_between_calls(monkeypatch):
     equal_states(state, expected)
 
 
+def test_a_column_whose_factor_no_float32_holds(fast):
+    p = Parameters(9, 3, timesteps=5, norm=1e6, w_max=1e6, coding=RateCoding(rate_hz=0.0))
+    ours, theirs = some_state(1, p), some_state(1, p)
+    for state in (ours, theirs):
+        state.w[:, 0] *= np.float32(1e-40)
+        state.w[0, 0] = 0.0
+    images = some_images(1, 3, 9)
+    for engine, state in ((fast, ours), (TorchEngine(), theirs)):
+        engine.train(p, Formats(), state, images, draw=1)
+    assert np.isfinite(theirs.w).all()
+    equal_states(ours, theirs)
+
+
 def test_no_candidates_and_no_images():
     p = Parameters(20, 5, timesteps=10)
     assert NativeEngine().infer(p, [], some_images(1, 3, 20)).shape == (0, 3, 5)

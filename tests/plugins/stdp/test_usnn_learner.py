@@ -312,3 +312,26 @@ def test_stored_weights_need_a_largest_weight_on_their_grid(usnn):
     with pytest.raises(UsageError, match=message):
         Stdp(weight_mode="stored").start(model, epochs=1, seed=0)
     Stdp().start(model, epochs=1, seed=0)
+
+
+class Idle(Stdp):
+    def epoch(self, model, data, state, number, *, epochs, seed, progress=lambda done, total: None):
+        return {}
+
+
+class Counts(Stdp):
+    """Keeps what it needs outside of its state."""
+
+    shown = 0
+
+    def epoch(self, model, data, state, number, *, epochs, seed, progress=lambda done, total: None):
+        self.shown += 1
+        return super().epoch(model, data.head(3 * self.shown), state, number, epochs=epochs, seed=seed)
+
+
+@pytest.mark.parametrize(("fault", "check"), [(Idle, "changes_parameters"), (Counts, "repeatable")])
+def test_the_kit_finds_faults_of_learners_with_a_network_of_their_own(fault, check):
+    kit = learner_checks_on(models)
+    (find,) = [found for found in kit.checks if found.__name__ == f"check_{check}"]
+    with pytest.raises(AssertionError):
+        find(fault())
