@@ -289,14 +289,3 @@ def test_nor_is_a_variable_that_stayed_fp32(usnn, what, changed, names):
 def test_fp32_is_what_the_quantizer_says_for_no_format(usnn):
     assert Qif("FP32").fmt == FP32
     assert usnn.quantized(quantizer={"format": "FP32"}).formats.w is None
-
-
-def test_weights_and_thresholds_beyond_their_formats_are_counted(usnn):
-    assert usnn.floats().overflows == {}
-    model = usnn.untrained(neuron={"Vth": "Q6.0"}, quantizer={"format": "UQ0.2"})
-    model.w.fill_(0.75)
-    model.w[0, :5] = 0.9
-    model.theta[:3] = 116.0
-    model.theta[3] = 115.0
-    model.quantize(lambda: Qif("UQ0.2"))
-    assert model.overflows == {"w": 5, "Vth": 3}
