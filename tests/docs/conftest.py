@@ -1,10 +1,13 @@
 """What the tests of the documentation read."""
 
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from spikequant.cli import main
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -63,3 +66,16 @@ def root():
 def page_of():
     """Return a function from a path inside the project to its page."""
     return lambda name: Page(ROOT / name)
+
+
+@pytest.fixture(scope="session")
+def explored(trained, tmp_path_factory):
+    """A copy of the trained run with everything that exploration leaves there."""
+    folder = tmp_path_factory.mktemp("explored") / "run"
+    shutil.copytree(trained, folder)
+    levels = ["--levels", "w=INT6,INT4", "--levels", "U=INT8"]
+    main(["calibrate", str(folder)])
+    main(["significance", str(folder), *levels])
+    main(["explore", str(folder), *levels, "--target", "100"])
+    main(["report", str(folder)])
+    return folder
