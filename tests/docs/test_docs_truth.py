@@ -39,6 +39,7 @@ def test_what_runs_where(page_of):
     assert sorted(names) == [offer.name for offer in registry().of("backend")]
     assert [row[0] for row in table if row[0] in KINDS] == [row[0] for row in table if "plugin" not in row[0]]
     assert {row[0] for row in table} >= set(KINDS)
+    assert [row[0].split("`")[-1] for row in table if "plugin" in row[0]] == ["diehl_cook", "scaled_lif"]
     for what, *marks in table:
         kind = KINDS.get(what) or PLUGINS[what.split("`")[-1]]
         for backend, mark in zip(names, marks, strict=True):
