@@ -137,11 +137,20 @@ def test_an_operation_that_the_table_lacks_is_named():
         energy_of(root, HOROWITZ)
 
 
-def test_an_operation_wider_than_the_table_is_named():
+def test_an_operation_up_to_twice_as_wide_as_the_table_is_put_together_from_halves_and_says_so():
+    report = energy_of(counts(fc=layer(bits=33)), SATA)
+    assert close(report.by_node["fc"], 100 * 2 * (0.1895 + 0.124))
+    assert "add wider than 32 bits is billed as 2 of 32 bits" in report.notes
+    wide = energy_of(counts(fc=NodeCounts("diehl_cook", (Operation("multiply", 64, 10),))), SATA)
+    assert close(wide.by_node["fc"], 10 * 4 * 6.965)
+    assert "multiply wider than 32 bits is billed as 4 of 32 bits" in wide.notes
+
+
+def test_an_operation_more_than_twice_as_wide_as_the_table_is_named():
     with pytest.raises(
-        UsageError, match=r"^energy table 'sata32' has no operation 'add' of 33 bits; its widest has 32"
+        UsageError, match=r"^energy table 'sata32' has no operation 'add' of 65 bits; its widest has 32"
     ):
-        energy_of(counts(fc=layer(bits=33)), SATA)
+        energy_of(counts(fc=layer(bits=65)), SATA)
 
 
 def test_a_memory_level_that_the_table_lacks_is_named():

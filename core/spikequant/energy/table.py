@@ -70,8 +70,11 @@ class EnergyTable:
     def operation(self, name: str, bits: int) -> Billed:
         """Return the energy of one operation; a width between two entries takes the larger one.
 
+        An operation up to twice as wide as the widest entry is put together from two of that entry; a
+        multiply from four, whose partial sums are not billed.
+
         Raises:
-            UsageError: The table has no such operation, or none as wide.
+            UsageError: The table has no such operation, or none half as wide.
         """
         if name in self.composed and name not in self.operations:
             parts = [self.operation(part, bits) for part in self.composed[name]]
@@ -81,6 +84,8 @@ class EnergyTable:
             return Billed(sum(part.energy_pj for part in parts), billed, notes)
         entries = self.operations.get(name, ())
         entry = next((entry for entry in entries if entry.bits >= bits), None)
+        if entry is None and entries and bits <= 2 * entries[-1].bits:
+            return _two_halves(entries[-1], bits)
         if entry is None:
             known = ", ".join(sorted({*self.operations, *self.composed}))
             widest = f"its widest has {entries[-1].bits} bits" if entries else f"it has {known}"
@@ -106,6 +111,13 @@ class EnergyTable:
         words = f"{level} is billed per bit, in proportion to {entry.bits} bits"
         notes = tuple(note for note in (words, entry.note, self.notes.get("memory", "")) if note)
         return Billed(entry.energy_pj / entry.bits, entry.bits, notes)
+
+
+def _two_halves(entry: Entry, bits: int) -> Billed:
+    """Bill an operation of more bits than ``entry``, the widest there is, as operations on halves."""
+    parts = 4 if entry.name.startswith("multiply") else 2
+    words = f"{entry.name} wider than {entry.bits} bits is billed as {parts} of {entry.bits} bits"
+    return Billed(parts * entry.energy_pj, bits, (words, *([entry.note] if entry.note else [])))
 
 
 def load_table(name: str | os.PathLike[str], registered: Mapping[str, Path] | None = None) -> EnergyTable:
