@@ -128,6 +128,25 @@ def test_what_a_model_gets_right_does_not_depend_on_the_others(usnn):
     assert Model.right.__func__(type(models[0]), models, data) == alone
 
 
+def test_models_of_other_weights_may_be_among_them(usnn):
+    data, models = usnn.digits()[1], [usnn.quantized() for _ in range(3)]
+    models[1].w.copy_(models[1].w.flip(0))
+    models[2].theta.add_(3.0)
+    alone = [model.right([model], data)[0] for model in models]
+    assert len(set(alone)) == 3
+    assert type(models[0]).right(models, data) == alone
+
+
+def test_stochastic_rounding_has_the_quantizers_seed(usnn):
+    models = [
+        usnn.quantized(quantizer={"format": "Q1.3", "rounding": "SR", "seed": seed}, neuron={"rounding": "SR"})
+        for seed in (3, 4)
+    ]
+    assert [model.formats.seed for model in models] == [3, 4]
+    codes = [next(node.codes for node in model.lower().nodes if node.name == "fc") for model in models]
+    assert not np.array_equal(*codes)
+
+
 def test_nor_on_how_many_samples_run_at_once(usnn, monkeypatch):
     data, models = usnn.digits()[1], candidates(usnn)[:3]
     whole = type(models[0]).right(models, data)

@@ -43,6 +43,14 @@ def test_by_label_a_class_speaks_with_the_mean_of_its_neurons():
     assert vote_codes(rates, "label").tolist() == [[85, 85, 85, 0], [0, 0, 0, 0], [0, 0, 0, 255]]
 
 
+def test_by_label_the_smallest_class_has_the_full_code():
+    best = [0, 0, 1, 1, 1, 1]
+    rates = np.zeros((2, 6))
+    rates[best, np.arange(6)] = 3.0
+    # 2 and 4 neurons: 255 and 127.5, halves round up
+    assert vote_codes(rates, "label").tolist() == [[255, 255, 0, 0, 0, 0], [0, 0, 128, 128, 128, 128]]
+
+
 def test_by_label_the_lowest_of_equal_classes_has_the_neuron():
     assert vote_codes(np.array([[2.0], [2.0], [1.0]]), "label").tolist() == [[255], [0], [0]]
 
