@@ -131,7 +131,6 @@ def test_killed_within_the_second_epoch_and_resumed_it_ends_with_the_same_bits(s
 
 
 def test_the_native_engine_trains_the_same_bits(straight, tmp_path):
-    pytest.importorskip("spikequant_stdp.engine.native")
     assert isinstance(engine("native"), NativeEngine)
     recipe, folder = straight
     table = recipe.table()
