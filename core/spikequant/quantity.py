@@ -22,6 +22,8 @@ class Quantity:
         value: Of a constant.
         allowed: Smallest and largest value that the model's rules permit, where they do; formats must hold it.
         description: What it is, with its unit.
+        grid: Name of the quantity in whose units this one counts, where it has none of its own: it then has the
+            same fraction bits.
     """
 
     name: str
@@ -31,3 +33,4 @@ class Quantity:
     value: float | None = None
     allowed: tuple[float, float] | None = None
     description: str = ""
+    grid: str = ""

@@ -17,6 +17,7 @@ import torch
 from spikequant.dataset import Split
 from spikequant.errors import SpikequantError, UsageError, one_line
 from spikequant.explore.evaluation import Evaluation, memory_of
+from spikequant.explore.grids import check_grid
 from spikequant.explore.setting import Scheme, Setting
 from spikequant.formats import Format
 from spikequant.model import Model
@@ -154,7 +155,13 @@ def apply_setting(
             explorable = ", ".join(q.name for q in quantities if q.part) or "none"
             raise UsageError(f"quantity '{name}' takes no format from a plugin; those that do: {explorable}")
         _merge(table[part], _options(parts[part], name, fmt, setting.rounding))
-    return parse_recipe(table, f"of candidate '{setting.key}'")
+    changed = parse_recipe(table, f"of candidate '{setting.key}'")
+    formats = dict(setting.formats)
+    for quantity in quantities:
+        if quantity.grid and quantity.name in formats:
+            grid = formats.get(quantity.grid) or quantizer_factory(changed)().fmt
+            check_grid(quantity, formats[quantity.name], grid)
+    return changed
 
 
 def fingerprint(start: Start) -> Json:

@@ -9,6 +9,7 @@ from spikequant.calibrate import calibrated
 from spikequant.errors import PluginError, UsageError
 from spikequant.explore.axes import Axis, Level, make_axes
 from spikequant.explore.evaluate import Start, apply_setting
+from spikequant.explore.grids import check_grids, shared_axes
 from spikequant.explore.plan import Ends, Plan, PlannedAxis, planned
 from spikequant.explore.search import Search, Visit
 from spikequant.explore.setting import Scheme, Setting
@@ -78,6 +79,7 @@ def make_plan(start: Start, wish: Wish) -> Plan:
         wish.target,
         wish.scratch,
     )
+    check_grids(plan.axes, start.quantities)
     for setting in _every_format(plan):
         if not setting.is_float:
             apply_setting(start.recipe, setting, start.quantities)
@@ -89,8 +91,9 @@ def _axes(start: Start, wish: Wish) -> tuple[Axis, ...]:
     names = [quantity.name for quantity in variables]
     if wish.levels:
         return make_axes(names, wish.levels, wish.groups)
-    takes_fractions = all(_takes_fractions(start, quantity) for quantity in variables)
-    return make_axes(names, (), wish.groups, FRACTIONS if takes_fractions else INTEGERS)
+    if all(_takes_fractions(start, quantity) for quantity in variables):
+        return make_axes(names, (), shared_axes(variables, wish.groups), FRACTIONS)
+    return make_axes(names, (), wish.groups, INTEGERS)
 
 
 def _ranges(start: Start) -> dict[str, Ends]:
@@ -107,7 +110,8 @@ def _ranges(start: Start) -> dict[str, Ends]:
 
 def _takes_fractions(start: Start, quantity: Quantity) -> bool:
     try:
-        setting = Setting(Scheme.PTQ, Rounding.RN, ((quantity.name, QFormat(1, 6)),))
+        names = [name for name in (quantity.grid, quantity.name) if name]
+        setting = Setting(Scheme.PTQ, Rounding.RN, tuple((name, QFormat(1, 6)) for name in names))
         apply_setting(start.recipe, setting, start.quantities)
     except PluginError:
         return False

@@ -27,6 +27,7 @@ from spikequant.quantity import Quantity
 from spikequant.quantizer import Quantizer
 
 HISTOGRAM_VALUES = 100_000
+POTENTIALS = "stored membrane potentials; 1 is an input of 1 through a weight of 1"
 
 
 class SpikingModel(Model):
@@ -60,7 +61,7 @@ class SpikingModel(Model):
         neurons = sum(int(np.prod(stage.shape)) for stage in self.stages if stage.neuron is not None)
         return (
             Quantity("w", "variable", weights, "quantizer", description="weights of all layers"),
-            Quantity("U", "variable", neurons, "neuron", description="stored membrane potentials"),
+            Quantity("U", "variable", neurons, "neuron", description=POTENTIALS, grid="w"),
         )
 
     @property
@@ -113,13 +114,18 @@ class SpikingModel(Model):
 
     @torch.no_grad()
     def observe(self, x: Tensor) -> Observation:
-        """Run in evaluation mode; ranges are in real units while the model computes in floats."""
+        """Run in evaluation mode; potentials count as programs count them, in inputs of 1 through weights of 1.
+
+        That holds while the model computes in floats: the formats of w and U are chosen from these ranges, and a
+        program's U has the fraction bits of w.
+        """
         seen = Recording({}, {}, torch.empty(0))
         with self._evaluating():
             self._run(x, seen)
+        potentials = [_in_units(stage, seen.potentials[stage.neuron_name]) for stage in self.stages if stage.neuron]
         values = {
             "w": torch.cat([part.weight.flatten() for part in self.weighted]),
-            "U": torch.cat([potential.flatten() for potential in seen.potentials.values()] or [torch.zeros(1)]),
+            "U": torch.cat([potential.flatten() for potential in potentials] or [torch.zeros(1)]),
         }
         fired = {name: spikes.flatten(2).cpu() for name, spikes in seen.spikes.items()}
         return Observation(
@@ -192,6 +198,13 @@ class SpikingModel(Model):
             recording.spikes[stage.neuron_name] = fired
             recording.potentials[stage.neuron_name] = torch.stack(potentials)
         return fired.to(x.dtype)
+
+
+def _in_units(stage: Stage, potential: Tensor) -> Tensor:
+    """Divide real potentials ``(timesteps, batch, *shape)`` of a layer in floats by the unit of its sums."""
+    if stage.weights is None or stage.weights.quantizer is not None:
+        return potential
+    return potential / stage.weights.unit.reshape((1, 1, -1) + (1,) * (potential.dim() - 3))
 
 
 def _reshaped(layer: Layer, x: Tensor) -> Tensor:

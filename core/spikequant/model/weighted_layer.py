@@ -135,6 +135,13 @@ class WeightedLayer(nn.Module):
             raise UsageError(f"a bias reaches {most:.0f} codes; it must stay below {limit:.0f}, so use fewer bits")
         return Folded(codes, bias, lsb.to(dtype), self.overflows())
 
+    @property
+    @torch.no_grad()
+    def unit(self) -> Tensor:
+        """Real size, at inference, of one unit of the output if one unit of the weights is 1, per channel."""
+        one = self.weight.new_tensor(self.x_scale)
+        return self._fold(one, *self._running(), float("inf"))[1]
+
     @torch.no_grad()
     def overflows(self) -> int:
         """Return how many weights lie beyond the largest or the smallest code; 0 in floats."""
