@@ -87,7 +87,7 @@ class RunEvaluator:
             RunError: The run is not complete, or its float model does not belong to its recipe.
             DataError: The data are not there.
         """
-        return _start(self.folder, self.data_dir, self.test_samples)
+        return _start(self.folder, self.data_dir, self.test_samples, _written(self.folder))
 
     def group(self, setting: Setting) -> tuple[object, ...]:
         """Return what PTQ settings with the same quantized weights share; an ITQ setting is trained alone."""
@@ -185,7 +185,7 @@ def fingerprint(start: Start) -> Json:
 
 
 @lru_cache(maxsize=1)
-def _start(path: Path, data_dir: Path | None, test_samples: int | None) -> Start:
+def _start(path: Path, data_dir: Path | None, test_samples: int | None, written: int) -> Start:
     folder = RunFolder(path)
     recipe = folder.recipe()
     folder.result()
@@ -193,6 +193,14 @@ def _start(path: Path, data_dir: Path | None, test_samples: int | None) -> Start
     folder.check_recipe(saved.get("recipe"), folder.float_model)
     train, test = load_data(recipe, data_dir)
     return Start(folder, recipe, saved, train, test.head(test_samples), data_dir)
+
+
+def _written(path: Path) -> int:
+    """Return when the run's result was written, so that a run made anew at the same place is read anew."""
+    try:
+        return (path / "result.json").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _quantized(start: Start, setting: Setting) -> tuple[Model | None, Json]:
