@@ -15,6 +15,13 @@ import pytest
 from spikequant.explore import Store, read_exploration
 from spikequant.formats import IntFormat
 
+INTERRUPTIBLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
+from spikequant.cli import main
+main()
+"""
+
 MINT = ("--levels", "w=INT8,INT4,INT2", "--levels", "U=INT8,INT4,INT2")
 
 
@@ -211,7 +218,7 @@ def test_a_store_of_another_recipe_is_refused(spikequant, run, trained, tmp_path
 
 def test_ctrl_c_keeps_everything_and_says_how_to_go_on(run, tmp_path):
     words = ["explore", str(run), *MINT, "--scheme", "itq", "--jobs", "2", "--target", "100"]
-    program = [sys.executable, "-m", "spikequant", *words]
+    program = [sys.executable, "-c", INTERRUPTIBLE, *words]
     with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         lines = []
         for line in process.stderr:

@@ -57,7 +57,7 @@ def quantized_theta(
 def overflows(p: Parameters, formats: Formats, state: State) -> dict[str, int]:
     """Return how many weights and thresholds lie beyond their formats, for those that are not FP32.
 
-    >>> w = np.array([[0.3, 1.5, -0.1]], dtype=np.float32)
+    >>> w = np.array([[0.3, 1.5, -0.2]], dtype=np.float32)
     >>> overflows(Parameters(1, 3), Formats(w=QFormat(0, 2, signed=False)), State(w, np.zeros(3, np.float32)))
     {'w': 2}
     """
