@@ -1,7 +1,9 @@
 """The driver: the outcome depends on nothing but outcomes; not on workers, groups, windows, stops or deaths."""
 
+import gc
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -268,10 +270,46 @@ def test_an_address_where_nobody_answers_is_refused():
         DaskCluster("tcp://127.0.0.1:9", timeout_s=1)
 
 
+@pytest.mark.parametrize("address", ["nowhere", "", "tcp://a:b", "foo://a:1"])
+def test_an_address_of_another_form_is_refused_at_once(address, recwarn):
+    pytest.importorskip("distributed")
+    with pytest.raises(UsageError, match=rf"^no Dask scheduler answers at '{re.escape(address)}': "):
+        DaskCluster(address)
+    gc.collect()
+    assert not recwarn.list, "a client that was left half made"
+
+
 def test_without_distributed_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match=r"^--dask needs the package 'distributed'; pip install 'spikequant\[dask\]'$"):
         DaskCluster("tcp://127.0.0.1:9")
+
+
+INTERRUPTED = """
+import os, signal, time
+from spikequant.explore.executors import LocalProcesses
+
+if __name__ == "__main__":
+    place = LocalProcesses(2)
+    try:
+        place.open().submit(time.sleep, 0)
+        time.sleep(0.3)
+        os.killpg(0, signal.SIGINT)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        place.close()
+        print("stopped")
+"""
+
+
+def test_ctrl_c_does_not_reach_processes_that_still_start(tmp_path):
+    """The interrupt goes to the whole group, as a terminal's does; a worker hit by it would print its traceback."""
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script)], check=False, capture_output=True, text=True, start_new_session=True, timeout=60
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("stopped\n", "", 0)
 
 
 def test_closing_local_processes_ends_them_in_the_middle_of_work(tmp_path):

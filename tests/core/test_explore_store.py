@@ -1,6 +1,7 @@
 """The store of evaluations: what is kept, what is refused, and what is said of a full disk or a neighbour."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -103,6 +104,27 @@ def test_a_file_that_is_no_database_is_damaged(path):
         StoreError, match=r"^store \S+ is damaged: file is not a database; restore it, or give another "
     ):
         Store.open(path, BELONGS)
+
+
+def test_a_small_file_of_another_kind_is_left_alone(path):
+    """SQLite itself takes it for a database that is still empty, and writes over it."""
+    path.write_text("notes of mine")
+    with pytest.raises(StoreError, match=r"is damaged: file is not a database; .*another --store"):
+        Store.open(path, BELONGS)
+    assert path.read_text() == "notes of mine"
+
+
+def test_a_store_in_a_folder_that_cannot_be_written_is_read(path, tmp_path):
+    with Store.open(path, BELONGS) as store:
+        store.set_meta("plan", 1)
+    tmp_path.chmod(0o555)
+    try:
+        if os.access(tmp_path, os.W_OK):
+            pytest.skip("this user may write anywhere")
+        with Store.read(path) as store:
+            assert store.meta("plan") == 1
+    finally:
+        tmp_path.chmod(0o755)
 
 
 def test_a_damaged_page_is_found(path):

@@ -55,6 +55,14 @@ def test_nothing_there_is_none(tmp_path):
         ({"rates_hz": [1.0, "x"]}, "'rates_hz.1': input should be a valid number"),
         ({"quantities": [{"name": "V"}]}, "'quantities.0.role': field required"),
         ({"quantities": 3}, "'quantities': input should be a valid array"),
+        (
+            {"quantities": [{"name": "V", "role": "variable", "count": 1, "low": 2.0}]},
+            "the range of 'V' is 2.0 to None",
+        ),
+        (
+            {"quantities": [{"name": "V", "role": "variable", "count": 1, "low": 2.0, "high": 1.0}]},
+            "the range of 'V' is 2.0 to 1.0",
+        ),
         ({"histograms": {"V": {"edges": [0.0], "counts": [1.0]}}}, "histogram 'V' has 1 edges for 1 counts"),
         ({"raster": {"neuron": [1], "step": [], "timesteps": 2}}, "the raster's neurons and steps differ in number"),
     ],

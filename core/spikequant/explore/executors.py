@@ -16,7 +16,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, Protocol, cast
@@ -95,7 +95,7 @@ class LocalProcesses:
         self.close()
         context = multiprocessing.get_context("spawn")
         watched, self._held = context.Pipe(duplex=False)
-        self._pool = ProcessPoolExecutor(self.slots, context, initializer=_start_worker, initargs=(watched,))
+        self._pool = _Pool(self.slots, context, initializer=_start_worker, initargs=(watched,))
         return self._pool
 
     def close(self) -> None:
@@ -105,6 +105,27 @@ class LocalProcesses:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = self._held = None
+
+
+class _Pool(ProcessPoolExecutor):
+    """Starts its processes so that Ctrl-C does not reach them, not even while they still import."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with _without_interrupts():
+            return super().submit(fn, *args, **kwargs)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Put Ctrl-C off for a moment, where the system can; processes started in it put it off for good."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker(watched: Connection) -> None:
@@ -138,6 +159,8 @@ class DaskCluster:
         self.died: tuple[type[BaseException], ...] = (distributed.KilledWorker,)
         self.gone: tuple[type[BaseException], ...] = (CancelledError, distributed.comm.CommClosedError)
         try:
+            if not address.startswith("inproc://"):  # an address of another form would leave a client half made
+                distributed.comm.get_address_host_port(address)
             self._client: Any = distributed.Client(address, timeout=timeout_s, set_as_default=False)
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             raise UsageError(f"no Dask scheduler answers at {address!r}: {one_line(error)}; check --dask") from error

@@ -7,6 +7,7 @@ loses what it was computing and nothing else. The table ``meta`` says what the e
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from spikequant.files import reason
 from spikequant.runs.recipe import differing_keys
 
 SCHEMA = 1
+MAGIC = b"SQLite format 3\0"
 APPLICATION = 0x53504B51
 """SQLite's application id of such a file: ``SPKQ``."""
 _TABLES = """
@@ -80,6 +82,8 @@ class Store:
         lock = _locked(path)
         try:
             with _explained(path):
+                if path.exists():
+                    _check_is_database(path)
                 connection = sqlite3.connect(path, timeout=10.0, isolation_level=None)
             store = cls(path, connection, lock=lock)
         except BaseException:
@@ -103,7 +107,7 @@ class Store:
         if not path.is_file():
             raise StoreError(f"store {path} is not there; make one with 'spikequant explore'")
         with _explained(path):
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
+            connection = _connected_to_read(path)
         store = cls(path, connection)
         try:
             store._check_layout()
@@ -227,6 +231,31 @@ class Store:
             self.evaluations.update((row[0], _evaluation(row)) for row in rows)
 
 
+def _connected_to_read(path: Path) -> sqlite3.Connection:
+    """Return a connection that writes nothing; in a folder that cannot be written nobody else writes either."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, timeout=10.0)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if os.access(path.parent, os.W_OK) or path.with_name(path.name + "-wal").exists():
+            raise
+        return sqlite3.connect(f"{address}&immutable=1", uri=True)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_is_database(path: Path) -> None:
+    """Refuse a file of another kind; SQLite takes one of less than a page for a new database and overwrites it."""
+    with path.open("rb") as file:
+        head = file.read(len(MAGIC))
+    if head and head != MAGIC:
+        raise _damaged(path, "file is not a database")
+
+
 def _locked(path: Path) -> FileLock:
     """Return the lock that one writing process holds; the system frees it however that process ends."""
     if not path.parent.is_dir():
@@ -237,7 +266,9 @@ def _locked(path: Path) -> FileLock:
     except Timeout as error:
         raise StoreError(f"store {path} is in use by another process; wait for it, or give another --store") from error
     except OSError as error:
-        raise StoreError(f"store {path} cannot be locked: {reason(error)}; give another --store") from error
+        raise StoreError(
+            f"store {path} cannot be locked: {reason(error)}; make its folder writable, or give another"
+        ) from error
     return lock
 
 

@@ -144,6 +144,14 @@ def read_calibration(run: Path) -> Calibration | None:
     """
     path = run / "calibration.json"
     found = _read(path, Calibration)
+    for row in () if found is None else found.quantities:
+        if row.low is None and row.high is None:
+            continue
+        if row.low is None or row.high is None or row.low > row.high:
+            raise RunError(
+                f"{path} is damaged: the range of '{one_line(row.name, 40)}' is {row.low} to {row.high};"
+                " run 'spikequant calibrate' again"
+            )
     for name, histogram in ({} if found is None else found.histograms).items():
         if len(histogram.edges) != len(histogram.counts) + 1:
             raise RunError(
