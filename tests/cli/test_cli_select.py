@@ -63,6 +63,12 @@ def test_prints_choice_reason_command_and_front(spikequant, run):
     ]
 
 
+def test_the_float_model_needs_no_command(spikequant, run):
+    answer = spikequant("select", run, "--max-drop", "0")
+    assert f"make it: nothing to do, it is the float model of {run}" in answer.out.splitlines()
+    assert json.loads(spikequant("select", run, "--max-drop", "0", "--json").out)["command"] is None
+
+
 def test_json_holds_the_same(spikequant, run):
     answer = spikequant("select", run, "--json")
     assert (answer.code, answer.err) == (0, "")

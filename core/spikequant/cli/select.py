@@ -33,11 +33,12 @@ def command(*, run: Path, store: Path | None, name: str | None, as_json: bool, *
     if path is None:
         raise UsageError(f"{run} holds no exploration; make one with 'spikequant explore {shlex.quote(str(run))}'")
     choice = choose(load_exploration(path), selector, everything=wanted.everything)
-    recipe = None if choice.index is None else quantize_command(run, choice.evaluations[choice.index].setting)
+    setting = None if choice.index is None else choice.evaluations[choice.index].setting
+    recipe = None if setting is None or setting.is_float else quantize_command(run, setting)
     if as_json:
         emit({"run": str(run), **choice.to_json(), "command": recipe})
     else:
-        _print(choice, recipe)
+        _print(choice, recipe or f"nothing to do, it is the float model of {run}")
     if choice.index is None:
         messages.print(choice.why, highlight=False)
         sys.exit(1)
@@ -60,7 +61,7 @@ def quantize_command(run: Path, setting: Setting) -> str:
     return shlex.join([*words, "--itq", "scratch"] if setting.scratch else words)
 
 
-def _print(choice: Choice, recipe: str | None) -> None:
+def _print(choice: Choice, recipe: str) -> None:
     baseline = choice.exploration.baseline
     plain.print(
         f"FP32 accuracy: {100 * baseline.accuracy:.2f} % of {baseline.samples:,} test samples;"
