@@ -125,6 +125,10 @@ class Stdp(Learner):
     def _in_training(self, network: UsnnModel) -> Formats:
         """Return the formats with FP32 for what is quantized after training only."""
         formats, now = network.formats, self.itq
+        if formats.V is not None and formats.g is not None and "V" in now and "g" not in now:
+            raise UsageError(
+                f"learner 'stdp': itq holds {', '.join(now)}, and the step of V uses g; add g, or leave out V"
+            )
         return replace(
             formats,
             w=formats.w if "w" in now else None,

@@ -252,6 +252,14 @@ def test_what_itq_does_not_name_is_quantized_after_training_only(usnn):
     assert np.array_equal(model.rates.numpy(), class_rates(rates[order], data.y[order], 10))
 
 
+def test_the_potential_is_not_quantized_in_training_without_the_conductance(usnn):
+    model = usnn.quantized(neuron={"synapse": "conductance", "tau_g_ms": 5.0, "g": "Q4.6"})
+    message = "learner 'stdp': itq holds w, V, and the step of V uses g; add g, or leave out V"
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        Stdp(itq=("w", "V")).start(model, epochs=1, seed=5)
+    Stdp(itq=("w", "g")).start(model, epochs=1, seed=5)
+
+
 def test_post_training_quantization_is_the_same_whether_the_learner_started_or_not(usnn):
     x, data = usnn.digits()[1].x, usnn.digits()[1]
     plain, started = usnn.quantized(**STOCHASTIC), usnn.quantized(**STOCHASTIC)
