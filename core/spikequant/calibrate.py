@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikequant.errors import RunError
-from spikequant.files import reason, replacing
 from spikequant.format_choice import format_of_constant, int_bits_for
 from spikequant.model import Model, Observation, as_input
 from spikequant.quantity import Quantity
@@ -52,12 +50,7 @@ def calibrate(folder: RunFolder, *, samples: int = SAMPLES, data_dir: Path | Non
         tuple(float(rate) for rate in rates),
         _raster(seen),
     )
-    path = folder.path / CALIBRATION
-    try:
-        with replacing(path) as partial:
-            partial.write_text(json.dumps(asdict(calibration)) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {reason(error)}; make room and calibrate again") from error
+    folder.write(CALIBRATION, json.dumps(asdict(calibration)) + "\n")
     return calibration
 
 

@@ -13,9 +13,10 @@ from spikequant.explore import Evaluation, Explorer, Plan, PlannedAxis, Scheme, 
 from spikequant.explore.evaluate import Start, apply_setting, fingerprint, run_evaluator
 from spikequant.explore.executors import InProcess, Place
 from spikequant.explore.planning import Wish, make_plan
-from spikequant.files import reason, replacing
+from spikequant.files import reason
 from spikequant.formats import FP32, Format, IntFormat, QFormat, parse_format
 from spikequant.report.results import Significance, SignificanceRow
+from spikequant.runs import RunFolder
 from spikequant.runs.build import quantizer_factory
 
 SIGNIFICANCE = "significance.json"
@@ -63,7 +64,7 @@ def significance(
             axis = alone.axes[0]
             rows.extend(_row(axis, evaluation) for evaluation in found.visited)
     result = Significance(baseline, tuple(rows), ranking(rows, baseline))
-    _keep(result, run / SIGNIFICANCE)
+    RunFolder(run).write(SIGNIFICANCE, json.dumps(asdict(result)) + "\n")
     return result
 
 
@@ -152,11 +153,3 @@ def _row(axis: PlannedAxis, evaluation: Evaluation) -> SignificanceRow:
         str(evaluation.setting.rounding),
         evaluation.accuracy,
     )
-
-
-def _keep(result: Significance, path: Path) -> None:
-    try:
-        with replacing(path) as partial:
-            partial.write_text(json.dumps(asdict(result)) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {reason(error)}; make room and run the command again") from error

@@ -11,8 +11,7 @@ import numpy as np
 from spikequant import Learner, LearnerState, Model, Network, Progress, Split
 from spikequant.errors import UsageError
 from spikequant_stdp.engine.exactness import check
-from spikequant_stdp.engine.parameters import Formats, Parameters, Rule, State, WeightMode
-from spikequant_stdp.engine.quantize import quantized_theta, quantized_weights
+from spikequant_stdp.engine.parameters import Formats, Parameters, Rule, WeightMode
 from spikequant_stdp.model import UsnnModel
 from spikequant_stdp.network import DiehlCookNetwork
 
@@ -73,12 +72,11 @@ class Stdp(Learner):
         Formats(weight_mode=weight_mode)
 
     def start(self, model: Model, *, epochs: int, seed: int) -> NoState:
-        """Round the state where it is kept rounded."""
+        """Check that the network can be trained in its formats."""
         network = _network(model)
         network.formats = replace(network.formats, weight_mode=self.weight_mode)
         formats = self._in_training(network)
         check(network.constants, formats, network.state_in(formats))
-        network.state = self._rounded(network, formats)
         return NoState()
 
     def epoch(
@@ -136,15 +134,6 @@ class Stdp(Learner):
             Vth=formats.Vth if "Vth" in now else None,
             g=formats.g if "g" in now else None,
         )
-
-    @staticmethod
-    def _rounded(network: UsnnModel, formats: Formats) -> State:
-        state = network.state_in(formats)
-        if formats.Vth is not None:
-            state.theta = quantized_theta(network.constants, formats, state.theta)
-        if formats.w is not None and formats.weight_mode == "stored":
-            state.w = quantized_weights(formats, state.w)
-        return state
 
 
 def _network(model: Model) -> UsnnModel:

@@ -162,7 +162,8 @@ def test_a_full_disk_is_said_and_leaves_the_old_calibration(run):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
     message = (
-        rf"^{re.escape(str(run.path / CALIBRATION))} cannot be written: File too large; make room and calibrate again$"
+        rf"^{re.escape(str(run.path / CALIBRATION))} cannot be written: File too large; make room and run the command"
+        r" again$"
     )
     try:
         with pytest.raises(RunError, match=message):

@@ -121,7 +121,9 @@ def test_a_full_disk_leaves_the_old_file_and_no_part(folder):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
     try:
-        with pytest.raises(RunError, match=r"^\S+metrics.jsonl cannot be written: File too large$"):
+        with pytest.raises(
+            RunError, match=r"^\S+metrics.jsonl cannot be written: File too large; make room and run the command again$"
+        ):
             folder.write_metrics([{"epoch": n} for n in range(100)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

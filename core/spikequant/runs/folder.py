@@ -74,7 +74,7 @@ class RunFolder:
         if self.complete or os.path.exists(self.checkpoint):
             state = "a complete run" if self.complete else "an unfinished run; continue it with --resume"
             raise RunError(f"{self.path} already holds {state}; choose another folder with --out")
-        self._replace(RECIPE, tomli_w.dumps(recipe.table()))
+        self.write(RECIPE, tomli_w.dumps(recipe.table()))
 
     def lock(self) -> FileLock:
         """Return the lock that one training process holds.
@@ -119,7 +119,7 @@ class RunFolder:
 
     def write_result(self, result: Json, recipe: Recipe) -> None:
         """Mark the run as complete; the recipe is kept beside it."""
-        self._replace("result.json", json.dumps({**result, "recipe": recipe.table()}, indent=2) + "\n")
+        self.write("result.json", json.dumps({**result, "recipe": recipe.table()}, indent=2) + "\n")
 
     def check_recipe(self, kept: object, path: Path) -> None:
         """Raise unless the folder's recipe is the one that ``path`` was made by, which it keeps as ``kept``.
@@ -149,15 +149,20 @@ class RunFolder:
 
     def write_metrics(self, rows: list[Json]) -> None:
         """Replace the metrics."""
-        self._replace("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        self.write("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
-    def _replace(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str) -> None:
+        """Replace the file ``name`` in the folder, whole or not at all.
+
+        Raises:
+            RunError: It cannot be written.
+        """
         path = self.path / name
         try:
             with replacing(path) as partial:
                 partial.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise RunError(f"{path} cannot be written: {reason(error)}") from error
+            raise RunError(f"{path} cannot be written: {reason(error)}; make room and run the command again") from error
 
     def _read(self, name: str) -> Json:
         try:
