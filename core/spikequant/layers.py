@@ -25,6 +25,18 @@ class ConvLayer:
 
 
 @dataclass(frozen=True)
+class ResidualLayer:
+    """Residual block: conv 3x3, BatchNorm, neurons, conv 3x3, BatchNorm, plus the block's input, then neurons.
+
+    The input, always spikes, is added as it is where the shape stays; else through a 1x1 convolution with the
+    block's stride, which shares the BatchNorm of the sum.
+    """
+
+    channels: int
+    stride: int = 1
+
+
+@dataclass(frozen=True)
 class PoolOrLayer:
     """OR of spikes over ``kernel x kernel`` windows, stride equal to the kernel."""
 
@@ -50,4 +62,4 @@ class ReadoutLayer:
     classes: int
 
 
-Layer = DenseLayer | ConvLayer | PoolOrLayer | PoolSumLayer | FlattenLayer | ReadoutLayer
+Layer = DenseLayer | ConvLayer | ResidualLayer | PoolOrLayer | PoolSumLayer | FlattenLayer | ReadoutLayer

@@ -14,6 +14,7 @@ from spikequant.layers import (
     PoolOrLayer,
     PoolSumLayer,
     ReadoutLayer,
+    ResidualLayer,
 )
 from spikequant.model import InputCoding, Model, NeuronFactory, SpikingModel
 from spikequant.program import Shape
@@ -27,13 +28,14 @@ __all__ = [
     "PoolOrLayer",
     "PoolSumLayer",
     "ReadoutLayer",
+    "ResidualLayer",
 ]
 
 
 class Network(ABC):
     """A family of architectures; options are keyword arguments of the constructor, with defaults.
 
-    A chain of layers writes :meth:`layers`; anything else builds its own :class:`~spikequant.Model` in
+    A chain of layers, residual blocks among them, writes :meth:`layers`; anything else builds its own :class:`~spikequant.Model` in
     :meth:`model`.
     """
 

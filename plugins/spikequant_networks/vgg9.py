@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from spikequant import Network
-from spikequant.errors import UsageError
 from spikequant.network import ConvLayer, FlattenLayer, Layer, PoolOrLayer, PoolSumLayer, ReadoutLayer
 from spikequant.program import Shape
-
-MOST_WIDTH = 10_000
+from spikequant_networks.square import check_width, square_side
 
 
 class Vgg9(Network):
@@ -26,10 +24,7 @@ class Vgg9(Network):
     summary: ClassVar[str] = "VGG-9 of the MINT paper, for 32x32 images"
 
     def __init__(self, width: int = 64, batch_norm: bool = True) -> None:
-        if width < 1:
-            raise ValueError(f"network 'vgg9': width is {width}; it must be positive")
-        if width > MOST_WIDTH:
-            raise ValueError(f"network 'vgg9': width is {width}; it must be at most {MOST_WIDTH}")
+        check_width(self.name, width)
         self.width, self.batch_norm = width, batch_norm
 
     def layers(self, shape: Shape, classes: int) -> tuple[Layer, ...]:
@@ -38,8 +33,7 @@ class Vgg9(Network):
         Raises:
             UsageError: The samples are not square images whose side is divisible by 4.
         """
-        if len(shape) != 3 or shape[1] != shape[2] or shape[1] % 4:
-            raise UsageError(f"network 'vgg9': samples have shape {shape}; it needs square images, side divisible by 4")
+        side = square_side(self.name, shape, 4)
 
         def conv(factor: int) -> ConvLayer:
             return ConvLayer(self.width * factor, batch_norm=self.batch_norm)
@@ -47,7 +41,7 @@ class Vgg9(Network):
         return (
             *(conv(1), conv(1), PoolOrLayer(2)),
             *(conv(2), conv(2), PoolOrLayer(2)),
-            *(conv(4), conv(4), conv(4), PoolSumLayer(shape[1] // 4)),
+            *(conv(4), conv(4), conv(4), PoolSumLayer(side // 4)),
             FlattenLayer(),
             ReadoutLayer(classes),
         )

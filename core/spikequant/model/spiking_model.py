@@ -162,11 +162,14 @@ class SpikingModel(Model):
     def _run(self, x: Tensor, recording: Recording | None) -> tuple[Tensor, Tensor]:
         """Return the readout's accumulations ``(timesteps, batch, classes)`` and their lsb."""
         steps, batch = 1, len(x)
+        entered = x
         for stage in self.stages:
             if stage.weights is None:
                 x = _reshaped(stage.layer, x)
                 continue
-            x, lsb = stage.weights(x)
+            if stage.opens:
+                entered = x
+            x, lsb = stage.weights(x, entered if stage.joint else None)
             x = x.reshape(steps, batch, *x.shape[1:])
             if stage.neuron is None:
                 return x.expand(self.timesteps, *x.shape[1:]), lsb

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from spikequant.errors import UsageError
-from spikequant.layers import ConvLayer, DenseLayer, FlattenLayer, Layer, PoolSumLayer, ReadoutLayer
+from spikequant.layers import ConvLayer, DenseLayer, FlattenLayer, Layer, PoolSumLayer, ReadoutLayer, ResidualLayer
 from spikequant.model.model import InputCoding, NeuronFactory
+from spikequant.model.residual import IdentityLayer, ProjectedLayer
 from spikequant.model.weighted_layer import WeightedLayer
 from spikequant.neuron import SteppedNeuron
 from spikequant.program import Shape
@@ -19,9 +20,20 @@ FLOAT32_BITS = 21
 """Widest potential that float32 layers add to their sums, see ``weighted_layer.py``."""
 
 
+@dataclass(frozen=True)
+class Joint:
+    """Names of the nodes that bring a shortcut and add it."""
+
+    shortcut: str
+    add: str
+
+
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """One step of a model: a layer's description, its node names, and its parts."""
+    """One step of a model: a layer's description, its node names, and its parts.
+
+    A residual block is two: the first ``opens`` it, its input being the block's, and the second has the ``joint``.
+    """
 
     layer: Layer
     name: str
@@ -29,6 +41,8 @@ class Stage:
     weights: WeightedLayer | None = None
     neuron: SteppedNeuron | None = None
     neuron_name: str = ""
+    opens: bool = False
+    joint: Joint | None = None
 
 
 def make_stages(layers: tuple[Layer, ...], neuron: NeuronFactory, coding: InputCoding) -> tuple[Stage, ...]:
@@ -40,12 +54,19 @@ def make_stages(layers: tuple[Layer, ...], neuron: NeuronFactory, coding: InputC
         seen[kind] = seen.get(kind, 0) + 1
         return f"{kind}{seen[kind]}"
 
-    stages = []
+    stages: list[Stage] = []
     for layer in layers:
         if isinstance(layer, (DenseLayer, ConvLayer)):
             name, weights, shape = _weights(layer, named, shape, x_scale, peak)
             stages.append(Stage(layer, name, shape, weights, _stepped(neuron), named("lif")))
             x_scale, peak = 1.0, 1
+        elif isinstance(layer, ResidualLayer):
+            if (x_scale, peak) != (1.0, 1):
+                raise UsageError(
+                    f"a residual block follows values up to {peak}; it takes spikes, so put a layer before it"
+                )
+            stages.extend(_block(layer, named, shape, neuron))
+            shape = stages[-1].shape
         elif isinstance(layer, ReadoutLayer):
             dense = DenseLayer(layer.classes)
             name, weights, shape = _weights(dense, named, shape, x_scale, peak)
@@ -59,6 +80,21 @@ def make_stages(layers: tuple[Layer, ...], neuron: NeuronFactory, coding: InputC
             shape = (shape[0], shape[1] // layer.kernel, shape[2] // layer.kernel)
             stages.append(Stage(layer, named("pool"), shape))
     return tuple(stages)
+
+
+def _block(
+    layer: ResidualLayer, named: Callable[[str], str], shape: Shape, neuron: NeuronFactory
+) -> tuple[Stage, Stage]:
+    """Return both halves of a residual block over spikes of ``shape``."""
+    first = ConvLayer(layer.channels, stride=layer.stride, batch_norm=True)
+    name, weights, inner = _weights(first, named, shape, 1.0, 1)
+    opening = Stage(first, name, inner, weights, _stepped(neuron), named("lif"), opens=True)
+    stays = inner == shape
+    joined = (
+        IdentityLayer(layer.channels) if stays else ProjectedLayer(inner[0], shape[0], layer.channels, layer.stride)
+    )
+    joint = Joint(named("shortcut"), named("add"))
+    return opening, Stage(layer, named("conv"), inner, joined, _stepped(neuron), named("lif"), joint=joint)
 
 
 def _stepped(make: NeuronFactory) -> SteppedNeuron:

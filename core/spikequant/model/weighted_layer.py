@@ -19,7 +19,8 @@ LEAST_GAIN = 1e-4
 EXACT_FLOAT32 = float(1 << 21)
 BIAS_LIMIT = float(1 << 22)
 """Sums below 2**21, biases below 2**22 and potentials below 2**20 add up to less than 2**23: exact in float32,
-and below the largest float32 threshold. Wider sums or potentials take float64."""
+and below the largest float32 threshold; an identity shortcut's codes, up to 2**20, still fit. Wider sums or
+potentials take float64."""
 WIDE_BIAS_LIMIT = float(1 << 46)
 """Where biases stop in float64 layers whose scale is fixed: their unit can be far smaller than their bias."""
 BELOW_ONE = 1.0 - 2.0**-22
@@ -62,6 +63,9 @@ class WeightedLayer(nn.Module):
         bias: Have a bias (without BatchNorm).
         stride, padding: Of the convolution.
     """
+
+    least_unit: float = 0.0
+    """Below which the unit of a channel's output does not fall, whatever its gain."""
 
     def __init__(
         self,
@@ -106,19 +110,20 @@ class WeightedLayer(nn.Module):
             with torch.no_grad():
                 self.log_clip.fill_(math.log(quantizer.initial_clip(self.weight)))
 
-    def linear(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Apply ``weight`` to ``x``, without bias."""
+    def linear(self, x: Tensor, weight: Tensor, skipped: Tensor | None = None) -> Tensor:
+        """Apply ``weight`` to ``x``, without bias; ``skipped`` is for layers with a shortcut."""
         if self.weight.dim() == 2:
             return F.linear(x, weight)
         return F.conv2d(x, weight, stride=self.stride, padding=self.padding)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, skipped: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the output and the real size of its unit, per channel (1 in floats).
 
         Args:
             x: Whole numbers as floats, ``(batch, *shape)``.
+            skipped: What a shortcut brings, for the layers of ``residual.py``.
         """
-        return self._real(x) if self.quantizer is None else self._whole(x, self.quantizer)
+        return self._real(x, skipped) if self.quantizer is None else self._whole(x, self.quantizer, skipped)
 
     @torch.no_grad()
     def folded(self) -> Folded:
@@ -172,10 +177,10 @@ class WeightedLayer(nn.Module):
             return self.weight.new_ones(self.weight.shape[0])
         return torch.where(self.gamma.detach() < 0, -1.0, 1.0)
 
-    def _whole(self, x: Tensor, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
+    def _whole(self, x: Tensor, quantizer: Quantizer, skipped: Tensor | None) -> tuple[Tensor, Tensor]:
         codes, lsb = self._codes(quantizer)
         dtype = self._dtype(codes)
-        acc = self.linear(x.to(dtype), codes.to(dtype))
+        acc = self.linear(x.to(dtype), codes.to(dtype), skipped)
         mean, var = self._running()
         if self.batch_norm and self.training:
             var_acc, mean_acc = torch.var_mean(acc, dim=self._others(acc), correction=0)
@@ -202,15 +207,15 @@ class WeightedLayer(nn.Module):
         gain = self.gamma * torch.rsqrt(var + EPSILON)
         offset = self.beta - mean * gain
         least = offset.detach().abs() / (limit * BELOW_ONE)
-        each = torch.maximum(lsb * gain.abs().clamp_min(LEAST_GAIN), least)
+        each = torch.maximum(lsb * gain.abs().clamp_min(LEAST_GAIN), least).clamp_min(self.least_unit)
         return self._bias(offset / each, limit), each
 
     @staticmethod
     def _bias(ratio: Tensor, limit: float) -> Tensor:
         return rounded(ratio.clamp(-limit, limit))
 
-    def _real(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        y = self.linear(x * self.x_scale, self.weight)
+    def _real(self, x: Tensor, skipped: Tensor | None) -> tuple[Tensor, Tensor]:
+        y = self.linear(x * self.x_scale, self.weight, skipped)
         one = torch.ones(self.weight.shape[0], dtype=y.dtype, device=y.device)
         view = (1, -1) + (1,) * (y.dim() - 2)
         if self.gamma is not None and self.beta is not None:

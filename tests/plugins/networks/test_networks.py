@@ -12,14 +12,16 @@ from spikequant_mint.mint_lif import MintLif
 from spikequant_mint.quantizers import Mint
 from spikequant_networks.cnn import Cnn
 from spikequant_networks.mlp import Mlp
+from spikequant_networks.resnet19 import ResNet19
 from spikequant_networks.vgg9 import Vgg9
+from spikequant_networks.vgg16 import Vgg16
 
 WEIGHTS, NEURONS = 1_736_906, 245_760
 STEPS, BATCH, CLASSES = 8, 50, 10
 
 
 def test_hook_offers_the_classes():
-    assert spikequant_networks.spikequant_networks() == [Mlp, Cnn, Vgg9]
+    assert spikequant_networks.spikequant_networks() == [Mlp, Cnn, Vgg9, Vgg16, ResNet19]
 
 
 def test_mlp():
