@@ -35,8 +35,8 @@ __all__ = [
 class Network(ABC):
     """A family of architectures; options are keyword arguments of the constructor, with defaults.
 
-    A chain of layers, residual blocks among them, writes :meth:`layers`; anything else builds its own :class:`~spikequant.Model` in
-    :meth:`model`.
+    A chain of layers, residual blocks among them, writes :meth:`layers`; anything else builds its own
+    :class:`~spikequant.Model` in :meth:`model`.
     """
 
     name: ClassVar[str]

@@ -14,12 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spikequant.gradients import rounded
-from spikequant.model.weighted_layer import BELOW_ONE, WeightedLayer
+from spikequant.model.weighted_layer import BELOW_ONE, BIAS_LIMIT, WeightedLayer
 
 KERNEL = 3
 LARGEST_SKIP = float(1 << 20)
-"""Largest code of an identity shortcut: half the room that potentials and biases leave in float32. A channel whose
-unit would be smaller has its gain raised, as one with a huge bias has: it hardly looks at its convolution."""
+"""Largest code of an identity shortcut: the room that sums, biases and potentials leave in float32. A channel whose
+unit would be smaller has its gain raised to 2**-20 a unit: it hardly looks at its convolution."""
+WIDE_SKIP = float(1 << 31)
+"""The same in float64 layers whose scale is fixed, where the unit can be fine and the gain large."""
 
 
 class ProjectedLayer(WeightedLayer):
@@ -59,8 +61,6 @@ class IdentityLayer(WeightedLayer):
         channels: Of input, output and shortcut.
     """
 
-    least_unit = 1.0 / (LARGEST_SKIP * BELOW_ONE)
-
     def __init__(self, channels: int) -> None:
         shape = (channels, channels, KERNEL, KERNEL)
         super().__init__(shape, x_scale=1.0, peak=1, batch_norm=True, bias=True, padding=KERNEL // 2)
@@ -73,6 +73,10 @@ class IdentityLayer(WeightedLayer):
         if self.quantizer is None:
             return y + skipped, lsb
         return torch.addcmul(y, skipped.to(y.dtype), skip_codes(lsb).reshape(1, -1, 1, 1)), lsb
+
+    def least_unit(self, limit: float) -> float:
+        """Return the size of a unit at which a spike reaches the largest code."""
+        return 1.0 / ((LARGEST_SKIP if limit <= BIAS_LIMIT else WIDE_SKIP) * BELOW_ONE)
 
 
 def skip_codes(lsb: Tensor) -> Tensor:

@@ -63,7 +63,7 @@ def make_stages(layers: tuple[Layer, ...], neuron: NeuronFactory, coding: InputC
         elif isinstance(layer, ResidualLayer):
             if (x_scale, peak) != (1.0, 1):
                 raise UsageError(
-                    f"a residual block follows values up to {peak}; it takes spikes, so put a layer before it"
+                    f"a residual block follows values up to {peak}; it takes spikes, so put neurons before it"
                 )
             stages.extend(_block(layer, named, shape, neuron))
             shape = stages[-1].shape

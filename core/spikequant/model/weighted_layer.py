@@ -64,9 +64,6 @@ class WeightedLayer(nn.Module):
         stride, padding: Of the convolution.
     """
 
-    least_unit: float = 0.0
-    """Below which the unit of a channel's output does not fall, whatever its gain."""
-
     def __init__(
         self,
         weight_shape: tuple[int, ...],
@@ -198,6 +195,10 @@ class WeightedLayer(nn.Module):
         fixed = self.quantizer is not None and self.quantizer.fixed_scale is not None
         return WIDE_BIAS_LIMIT if fixed and dtype == torch.float64 else BIAS_LIMIT
 
+    def least_unit(self, limit: float) -> float:
+        """Return the real size that a unit of the output has at least, biases staying below ``limit`` units."""
+        return 0.0
+
     def _fold(self, lsb: Tensor, mean: Tensor, var: Tensor, limit: float) -> tuple[Tensor, Tensor]:
         """Return integer bias and lsb per channel; ``mean`` is that of the weights before they took gamma's sign."""
         if self.gamma is None or self.beta is None:
@@ -207,7 +208,7 @@ class WeightedLayer(nn.Module):
         gain = self.gamma * torch.rsqrt(var + EPSILON)
         offset = self.beta - mean * gain
         least = offset.detach().abs() / (limit * BELOW_ONE)
-        each = torch.maximum(lsb * gain.abs().clamp_min(LEAST_GAIN), least).clamp_min(self.least_unit)
+        each = torch.maximum(lsb * gain.abs().clamp_min(LEAST_GAIN), least).clamp_min(self.least_unit(limit))
         return self._bias(offset / each, limit), each
 
     @staticmethod
