@@ -262,6 +262,15 @@ def test_vanishing_gains_keep_the_shortcut_within_its_limit_and_exact(bits):
     assert expected.spikes["lif3"].any()
 
 
+def test_a_spike_counts_at_least_one_where_the_unit_is_larger():
+    model = made(bits=4)
+    with torch.no_grad():
+        model.stages[2].weights.gamma.fill_(1e3)
+    program, _ = assert_exact(model, images())
+    assert program.by_name["shortcut1"].lsb.min() > 2
+    assert program.by_name["shortcut1"].codes.ravel().tolist() == [1] * 4
+
+
 def test_a_fine_fixed_format_keeps_its_gain():
     """In units of 2**-20 a spike counts beyond 2**20, and the layer takes float64."""
     model = made(bits=24, quantizer=lambda: Qif("Q1.20"))
