@@ -12,8 +12,18 @@ from spikequant.cli import main
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 LEVELS = ("--levels", "w=INT8,INT4", "--levels", "U=INT8,INT4")
-SECTIONS = ["memory-accuracy", "bits-accuracy", "significance", "ranges", "rates", "raster", "memory"]
-PLOTS = ("accuracy-bits", "accuracy-memory", "firing-rates", "memory-split", "ranges", "raster", "significance")
+SECTIONS = ["memory-accuracy", "bits-accuracy", "significance", "ranges", "rates", "raster", "memory", "energy"]
+ENERGY = ("energy-layers", "energy-memory", "energy-sparsity")
+PLOTS = (
+    "accuracy-bits",
+    "accuracy-memory",
+    *ENERGY,
+    "firing-rates",
+    "memory-split",
+    "ranges",
+    "raster",
+    "significance",
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +34,7 @@ def studied(trained, tmp_path_factory):
     main(["calibrate", str(run), "--samples", "20"])
     main(["explore", str(run), *LEVELS, "--target", "90"])
     main(["significance", str(run), *LEVELS])
+    main(["energy", str(run), "--samples", "20", "--table", "sata32"])
     return run
 
 
@@ -42,7 +53,7 @@ def test_everything_is_in_one_file_beside_the_run(spikequant, run):
     assert (answer.code, answer.out, answer.err) == (0, f"written: {run / 'report.html'}\n", "")
     text = page(run)
     assert [name for name in SECTIONS if f'<section id="{name}">' in text] == SECTIONS
-    assert text.count("<svg ") == 7
+    assert text.count("<svg ") == 10
     assert not re.search(r"https?:|<script|<img", text)
 
 
@@ -106,11 +117,12 @@ def test_a_bare_run_says_what_is_missing(spikequant, trained, tmp_path):
         "left out: Ranges; run 'spikequant calibrate' first",
         "left out: Firing rates; run 'spikequant calibrate' first",
         "left out: Spikes of one sample; run 'spikequant calibrate' first",
+        "left out: Energy; run 'spikequant energy' first",
         f"written: {tmp_path / 'bare.html'}",
     ]
     text = (tmp_path / "bare.html").read_text(encoding="utf-8")
     assert "Memory of the exported program model.nir" in text
-    assert text.count("<li>") == 6
+    assert text.count("<li>") == 7
 
 
 def test_training_that_was_stopped_has_a_report(spikequant, trained, tmp_path):
@@ -151,7 +163,7 @@ def test_wrong_use_is_one_line_and_exit_2(spikequant, run, words, message):
     assert re.fullmatch(message, answer.err)
 
 
-@pytest.mark.parametrize("name", ["calibration.json", "significance.json", "result.json", "recipe.toml"])
+@pytest.mark.parametrize("name", ["calibration.json", "significance.json", "energy.json", "result.json", "recipe.toml"])
 def test_a_damaged_file_is_one_line_and_leaves_no_report(spikequant, run, name):
     (run / name).write_text("{")
     answer = spikequant("report", run)

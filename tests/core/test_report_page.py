@@ -7,6 +7,10 @@ from html.parser import HTMLParser
 import pytest
 
 from spikequant.choice import choose
+from spikequant.energy.breakdown import WORK
+from spikequant.energy.sheet import Column, Sheet
+from spikequant.energy.sheets import ALL, LINEAR, MEAN, RELATIVE
+from spikequant.energy.study import EnergyStudy
 from spikequant.explore import Evaluation, Exploration, Plan, PlannedAxis, Scheme, Setting, memory_of
 from spikequant.formats import FP32, QFormat
 from spikequant.quantity import Quantity
@@ -81,6 +85,38 @@ SIGNIFICANCE = Significance(
 MEMORY = (MemoryPart("w", "Q1.6", 313_600, 2_508_800, 10_035_200), MemoryPart("V", "Q11.6", 400, 7_200, 12_800))
 
 
+def sheet(kind, words="words", **changes):
+    """A small sheet of each kind that is drawn, every word of it ``words``."""
+    given = {
+        "layers": (
+            (Column("layer"), Column("of"), *(Column(work, "pJ") for work in (*WORK, "computation", "memory"))),
+            (("a", words, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 3.0, 18.0), ("total", words, *[0.0] * 8)),
+        ),
+        "memory": (
+            (Column("accounting"), Column("batch"), *(Column(name, "pJ") for name in ("W", "U", "S", "other"))),
+            ((words, 1, 1.0, 2.0, 3.0, 4.0), (words, 32, 0.5, 2.0, 3.0, 4.0)),
+        ),
+        "sparsity": ((Column("layer"), Column("zeros", "share")), ((words, 0.75), (MEAN, 0.75), (ALL, 0.75))),
+        "timesteps": (
+            (
+                Column("timesteps"),
+                Column("accuracy", "share"),
+                Column(LINEAR, "times"),
+                Column(f"a{RELATIVE}", "times"),
+            ),
+            ((1, 0.5, 0.5, 0.4), (2, 0.6, 1.0, 1.0)),
+        ),
+        "savings": ((Column("saved", "share"),), ((0.5,),)),
+    }
+    said = {"assumptions": (f"it holds that {words}",), "paper": words, "notes": (words,), **changes}
+    columns, rows = given[kind]
+    return Sheet(kind, f"{kind} of {words}", f"table of {words}", words, words, columns=columns, rows=rows, **said)
+
+
+KINDS = ("sparsity", "savings", "layers", "memory", "timesteps")
+ENERGY = EnergyStudy("0" * 64, "torch", 200, 4, 1000, tuple(map(sheet, KINDS)))
+
+
 def study(**changes):
     whole = Study(
         "runs/usnn",
@@ -91,6 +127,7 @@ def study(**changes):
         SIGNIFICANCE,
         MEMORY,
         "of the chosen candidate",
+        ENERGY,
     )
     return replace(whole, **changes)
 
@@ -150,13 +187,33 @@ def test_equal_studies_give_equal_pages(text):
 def test_the_page_is_whole_and_every_identifier_is_its_own(page):
     tags = [tag for tag, _ in page.elements]
     assert tags[:2] == ["html", "head"]
-    assert tags.count("svg") == 7
+    assert tags.count("svg") == 11
     assert len(set(page.ids)) == len(page.ids)
     references = {value for _, attrs in page.elements for value in attrs.values() if value}
     used = {found for value in references for found in re.findall(r"url\(#([^)]*)\)", value)}
     used |= {attrs["href"][1:] for _, attrs in page.elements if "href" in attrs}
     assert used
     assert used <= set(page.ids)
+
+
+def test_every_figure_and_table_of_energy_stands_with_its_energy_table_and_assumptions(text):
+    section = text[text.index('<section id="energy">') :].partition("</section>")[0]
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>|<caption>(.*?)</caption>", section)
+    said = [figure or table for figure, table in captions if "Notes of" not in table]
+    assert len(said) == 4 + 5
+    for words in said:
+        assert "table: table of words (words; words); assumed: it holds that words; paper: words" in words
+    drawn = re.findall(r"<svg .*?</svg>", section, re.DOTALL)
+    assert len(drawn) == 4
+    for figure in drawn:
+        assert "table: table of words (words; words)" in figure
+        assert "assumed: it holds that words" in figure
+
+
+def test_two_tables_make_two_plots_of_a_kind_and_their_names_name_no_file():
+    given = study(energy=replace(ENERGY, sheets=(sheet("layers"), sheet("layers", "../../etc"))))
+    names = [name for name, _, _ in sections(given)[0][-1].plots]
+    assert names == ["energy-layers", "energy-layers-2"]
 
 
 def test_nothing_is_fetched_and_nothing_runs(page, text):
@@ -229,7 +286,9 @@ def test_ranges_memory_and_significance_are_listed_as_they_are(page):
 
 
 def test_what_was_not_computed_is_left_out_and_the_command_named():
-    bare = Page(rendered(study(choice=None, calibration=None, significance=None, memory=(), run="my runs/a")))
+    bare = Page(
+        rendered(study(choice=None, calibration=None, significance=None, memory=(), energy=None, run="my runs/a"))
+    )
     assert not [tag for tag, _ in bare.elements if tag in ("svg", "table")]
     for title, command in (
         ("Accuracy against memory", "explore"),
@@ -239,6 +298,7 @@ def test_what_was_not_computed_is_left_out_and_the_command_named():
         ("Firing rates", "calibrate"),
         ("Spikes of one sample", "calibrate"),
         ("Memory by part", "export"),
+        ("Energy", "energy"),
     ):
         words = f"{title}: nothing was computed yet; run spikequant {command} 'my runs/a' and report again."
         assert words in bare.text
@@ -253,6 +313,7 @@ def test_what_was_not_computed_is_left_out_and_the_command_named():
         ({"calibration": None}, {"Ranges", "Firing rates", "Spikes of one sample"}),
         ({"calibration": replace(CALIBRATION, rates_hz=(), raster=None)}, set()),
         ({"memory": ()}, {"Memory by part"}),
+        ({"energy": None}, {"Energy"}),
     ],
 )
 def test_each_section_by_itself(changes, left_out):
@@ -295,6 +356,7 @@ def test_hostile_words_stay_words():
         significance=Significance(0.5, (SignificanceRow(HOSTILE, "Q1.6", 6, HOSTILE, 0.5),), (HOSTILE,)),
         memory=(MemoryPart(HOSTILE, HOSTILE, 1, 8, 32),),
         memory_title=HOSTILE,
+        energy=replace(ENERGY, backend=HOSTILE, sheets=tuple(sheet(kind, HOSTILE) for kind in KINDS)),
     )
     found = Page(rendered(given))
     assert not {tag for tag, _ in found.elements} & {"script", "img"}
@@ -314,6 +376,7 @@ def test_plots_as_files(tmp_path):
     figures = draw_plots(study())
     paths = save_plots(figures, tmp_path / "new" / "plots")
     names = ("accuracy-memory", "accuracy-bits", "significance", "ranges", "firing-rates", "raster", "memory-split")
+    names += ("energy-sparsity", "energy-layers", "energy-memory", "energy-timesteps")
     assert [path.name for path in paths] == [f"{name}{end}" for name in names for end in (".svg", ".png")]
     assert sorted(paths) == sorted((tmp_path / "new" / "plots").iterdir())
     for path in paths:

@@ -27,6 +27,7 @@ _TITLES: Mapping[str, Accounting] = {
     "all computation": "compute",
     "with memory traffic": "with_memory",
 }
+PAPER = "90 % less computation energy on average than vanilla UQ (MINT, Fig. 5 left: VGG-9, CIFAR-10)"
 _SAME_RUN = "accumulates as in the same run, neuron updates and one scaling multiply at 32 bits"
 
 
@@ -67,7 +68,7 @@ def uq_counterpart(counts: Counts, gating: Gating = "once_per_step", lanes: int 
         raise UsageError(f"lanes is {lanes}; it must be at least 1")
     if not any(_is_neuron(node) for node in counts.nodes.values()):
         raise UsageError(f"the counts of '{counts.backend}' hold no neuron update, so there is nothing to scale")
-    if _scales(counts):
+    if scales(counts):
         raise UsageError(
             f"neuron updates in the counts of '{counts.backend}' multiply at {UQ_BITS} bits already, so the run"
             " is vanilla UQ itself; bill it with energy_of()"
@@ -87,14 +88,17 @@ def _is_neuron(node: NodeCounts) -> bool:
     return node.steps > 0 and node.kind != "readout"
 
 
-def _scales(counts: Counts) -> bool:
-    """Whether the run itself scales by a multiplier, as a vanilla UQ model does."""
+def scales(counts: Counts) -> bool:
+    """Whether a run itself scales by a 32-bit multiply, as a vanilla UQ model does."""
     updates = [operation for node in counts.nodes.values() if _is_neuron(node) for operation in node.operations]
     return any(operation.name == "multiply" and operation.bits >= UQ_BITS for operation in updates)
 
 
 def _at_32_bits(node: NodeCounts, multiply: bool) -> NodeCounts:
-    widened = tuple(replace(operation, bits=max(operation.bits, UQ_BITS)) for operation in node.operations)
+    widened = tuple(
+        operation if operation.name == "accumulate" else replace(operation, bits=max(operation.bits, UQ_BITS))
+        for operation in node.operations
+    )
     scaling = (Operation("multiply", UQ_BITS, node.steps),) if multiply else ()
     return replace(node, operations=(*scaling, *widened))
 
@@ -170,8 +174,10 @@ class EnergyComparison:
         return "\n".join(
             [
                 f"energy per sample in pJ, table {first.table} ({first.technology}; {first.source})",
+                "  assumed: what stands after each figure",
                 *rows,
                 *(f"  the program takes {words}" for words in self._savings()),
+                *([f"  paper: {PAPER}"] if any("UQ" in title for title in self.reports) else []),
                 *(f"  note: {note}" for note in notes),
             ]
         )
@@ -201,7 +207,7 @@ def energy_comparison(
         UsageError: As :func:`spikequant.energy.energy_of` and :func:`uq_counterpart` do.
     """
     reports = {title: energy_of(counts, table, accounting=way) for title, way in _TITLES.items()}
-    if not _scales(counts):
+    if not scales(counts):
         once, burning = (uq_counterpart(counts, gating, lanes) for gating in get_args(Gating))
         reports["vanilla UQ, multiplier once per step, computation"] = once.energy(table)
         reports["vanilla UQ, multiplier every cycle, computation"] = burning.energy(table)

@@ -97,6 +97,11 @@ class EnergyReport:
         return math.fsum(line.energy_pj for line in self.lines)
 
     @property
+    def accounting_in_words(self) -> str:
+        """Which counts were billed and which not."""
+        return _IN_WORDS[self.accounting]
+
+    @property
     def by_node(self) -> dict[str, float]:
         """Energy of each node."""
         return _summed((line.node, line.energy_pj) for line in self.lines)
@@ -127,7 +132,7 @@ class EnergyReport:
         sums = ("compute_pj", "memory_pj", "total_pj", "by_node", "by_operation")
         return {
             **data,
-            "accounting_in_words": _IN_WORDS[self.accounting],
+            "accounting_in_words": self.accounting_in_words,
             "lines": list(data["lines"]),
             "notes": list(self.notes),
             **{key: getattr(self, key) for key in sums},
@@ -141,7 +146,7 @@ class EnergyReport:
                 f"{self.subject}: {self.total_pj:,.1f} pJ per sample"
                 f" (computation {self.compute_pj:,.1f} pJ, memory {memory})",
                 f"  table: {self.table} ({self.technology}; {self.source})",
-                f"  billed: {_IN_WORDS[self.accounting]}",
+                f"  billed: {self.accounting_in_words}",
                 f"  assumed: {self.assumption}",
                 *(f"  note: {note}" for note in self.notes),
                 *(f"  {name:{width}}  {pj:14,.1f} pJ" for name, pj in self.by_node.items()),

@@ -1,4 +1,4 @@
-"""What ``calibrate`` and ``significance`` leave in a run folder, as plain values."""
+"""What ``calibrate``, ``significance`` and ``energy`` leave in a run folder, as plain values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from spikequant.energy.study import FILE, EnergyStudy, digest
 from spikequant.errors import RunError, one_line
 from spikequant.files import reason
 
@@ -172,6 +173,19 @@ def read_significance(run: Path) -> Significance | None:
         RunError: The file is damaged; names the first place.
     """
     return _read(run / "significance.json", Significance)
+
+
+def read_energy(run: Path) -> EnergyStudy | None:
+    """Return what ``spikequant energy`` found out about a run folder's model, ``None`` if it was not asked.
+
+    Raises:
+        RunError: The file is damaged, or belongs to another model than the folder's ``model.nir``.
+    """
+    path, model = run / FILE, run / "model.nir"
+    found = _read(path, EnergyStudy)
+    if found is not None and model.is_file() and digest(model) != found.model_sha256:
+        raise RunError(f"{path} belongs to another model than {model.name} beside it; run 'spikequant energy' again")
+    return found
 
 
 def _read(path: Path, kind: type[Result]) -> Result | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spikequant.choice import Choice
+from spikequant.report.energy_section import energy_section
 from spikequant.report.exploration_plots import accuracy_memory_plot, precision_plot
+from spikequant.report.parts import LeftOut, Section, Table
 from spikequant.report.plots import (
     memory_plot,
     range_words,
@@ -27,39 +27,10 @@ MOST_ROWS = 5_000
 """Evaluations listed in a page; beyond that a CSV file serves better."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of texts; ``marked`` is the row that was chosen, ``folded`` hides it until it is asked for."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
-    marked: int | None = None
-    folded: bool = False
-
-
-@dataclass(frozen=True)
-class Section:
-    """One section: words, plots (each drawn by a function, under the name of its file) and tables."""
-
-    name: str
-    title: str
-    words: tuple[str, ...] = ()
-    plots: tuple[tuple[str, str, Callable[[], Figure]], ...] = ()
-    tables: tuple[Table, ...] = ()
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A section for which nothing was computed yet, and the command that does."""
-
-    title: str
-    command: str
-
-
 def sections(study: Study) -> tuple[tuple[Section, ...], tuple[LeftOut, ...]]:
     """Return the sections that the study has values for, and those left out."""
     found = [_exploration(study), _precision(study), _significance(study), *_calibration(study), _memory(study)]
+    found.append(energy_section(study.energy))
     return (
         tuple(section for section in found if isinstance(section, Section)),
         tuple(section for section in found if isinstance(section, LeftOut)),

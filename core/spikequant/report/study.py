@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spikequant.choice import Choice
+from spikequant.energy.study import EnergyStudy
 from spikequant.errors import RunError
 from spikequant.explore import memory_of
 from spikequant.memory import ProgramMemory, program_memory
@@ -18,6 +19,7 @@ from spikequant.report.results import (
     MemoryPart,
     Significance,
     read_calibration,
+    read_energy,
     read_significance,
 )
 from spikequant.runs import Recipe, RunFolder, build_model
@@ -36,6 +38,7 @@ class Study:
         significance: Accuracy against the precision of each quantity alone.
         memory: Parts of the memory of the chosen candidate, else of the exported program.
         memory_title: Whose memory it is.
+        energy: What was found out about the exported program's energy.
     """
 
     run: str
@@ -46,6 +49,7 @@ class Study:
     significance: Significance | None = None
     memory: tuple[MemoryPart, ...] = ()
     memory_title: str = ""
+    energy: EnergyStudy | None = None
 
     @property
     def float_accuracy(self) -> float | None:
@@ -78,6 +82,7 @@ def read_study(folder: RunFolder, choice: Choice | None) -> Study:
         read_significance(folder.path),
         memory,
         title,
+        read_energy(folder.path),
     )
 
 
