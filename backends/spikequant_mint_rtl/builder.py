@@ -6,10 +6,10 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from spikequant.build_cache import build_cache, content_key, make_once
+from spikequant_mint_rtl.config import CoreConfig
 from spikequant_mint_rtl.toolchain import Toolchain, find_toolchain, run_tool
 
 PACKAGE = Path(__file__).parent
@@ -21,34 +21,9 @@ FAST_FLAG, SLOW_FLAG = "-O1", "-O0"  # slow: what runs once, such as constructio
 VERILATE_FLAGS = ("--cc", "--make", "json", "-O3", "--quiet", "--top-module", TOP, "--prefix", f"V{TOP}")
 
 
-@dataclass(frozen=True)
-class CoreConfig:
-    """Parameters of one build of the core.
-
-    Attributes:
-        weight_bits: 2, 4 or 8.
-        potential_bits: Width of the stored U, 2..16.
-        acc_bits: Accumulator width, 16, 24 or 32 (rounded up so that few builds exist).
-        weight_depth_log2: Log2 of the weight memory's depth in rows of 128 weights.
-        spike_depth_log2: Log2 of the spike memory's depth in words of 32 spikes.
-    """
-
-    weight_bits: int = 8
-    potential_bits: int = 8
-    acc_bits: int = 16
-    weight_depth_log2: int = 14
-    spike_depth_log2: int = 16
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """The core's parameters as Verilator options."""
-        names = ("WeightBits", "PotentialBits", "AccBits", "WeightDepthLog2", "SpikeDepthLog2")
-        return tuple(f"-G{name}={value}" for name, value in zip(names, astuple(self), strict=True))
-
-
 def sources(folder: Path = RTL) -> tuple[Path, ...]:
     """Return the core's SystemVerilog files, the package first."""
-    files = sorted(folder.glob("mint_*.sv"))
+    files = sorted(folder.rglob("*.sv"))
     return tuple(sorted(files, key=lambda path: path.name != "mint_pkg.sv"))
 
 

@@ -1,4 +1,4 @@
-"""Run a compiled program on simulated cores, layer by layer, all samples of a batch in one C call each."""
+"""Run a compiled program on simulated cores, layer by layer; the samples of a batch share the weights loaded."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from spikequant.counts import Counts, NodeCounts
 from spikequant.inputs import input_values
 from spikequant.program import Input, IntArray, Program
 from spikequant.trace import Trace
-from spikequant_mint_rtl.builder import CoreConfig
-from spikequant_mint_rtl.counting import NOTES, layer_counts
-from spikequant_mint_rtl.layer import Layer, layers_of
-from spikequant_mint_rtl.packing import pack_planes, rows_by_neuron, unpack_spikes
-from spikequant_mint_rtl.registers import cycle_limit, layer_registers
+from spikequant_mint_rtl.buffers import Buffers
+from spikequant_mint_rtl.config import CoreConfig
+from spikequant_mint_rtl.counting import LayerRun, layer_counts, notes
+from spikequant_mint_rtl.layer import Layer
+from spikequant_mint_rtl.maps import Results, outputs_of, source_of
+from spikequant_mint_rtl.packing import Words, pack_planes
+from spikequant_mint_rtl.registers import cycle_limit, pass_registers
 from spikequant_mint_rtl.residence import Residence
-from spikequant_mint_rtl.simulator import COUNTERS, LANES, WORD, Simulator, Words
+from spikequant_mint_rtl.schedule import Plan, plan_layer
+from spikequant_mint_rtl.simulator import Register, Simulator
+from spikequant_mint_rtl.traffic import kept_on_chip
+from spikequant_mint_rtl.wiring import layers_of, map_shape
 
 
 class MintRtlExecutable(Executable):
@@ -29,6 +34,7 @@ class MintRtlExecutable(Executable):
         program: Accepted by the backend's refusals.
         configs: Core of each layer, under its neuron's name.
         libraries: Built library of each core.
+        buffers: Sizes of the core's memories.
         zero_skip: Whether empty spikes cost no cycle.
     """
 
@@ -37,15 +43,20 @@ class MintRtlExecutable(Executable):
         program: Program,
         configs: Mapping[str, CoreConfig],
         libraries: Mapping[CoreConfig, Path],
+        buffers: Buffers,
         *,
         zero_skip: bool,
     ) -> None:
-        self._program = program
+        self._program, self._buffers = program, buffers
         self._layers = layers_of(program)
         self._configs = dict(configs)
+        self._plans = {layer.name: self._plan(layer) for layer in self._layers}
         self._cores = {config: Simulator(path) for config, path in libraries.items()}
         self._zero_skip = zero_skip
-        self._residence = {config: Residence(core, config) for config, core in self._cores.items()}
+
+    def _plan(self, layer: Layer) -> Plan:
+        config = self._configs[layer.name]
+        return plan_layer(layer, self._buffers, config.weight_bits, config.acc_bits)
 
     def close(self) -> None:
         """Free the simulated cores."""
@@ -57,82 +68,73 @@ class MintRtlExecutable(Executable):
         program = self._program
         given = input_values(program, inputs)
         batch = next(iter(given.values())).shape[1]
+        maps = {node.name: _input_map(node, given[node.name]) for node in program.inputs}
+        active = {name: int(np.count_nonzero(values)) for name, values in given.items()}
         spikes: dict[str, NDArray[np.uint8]] = {}
         potentials: dict[str, NDArray[np.int32]] = {}
         outputs: dict[str, IntArray] = {}
-        words: dict[str, Words] = {}
-        active = {name: int(np.count_nonzero(values)) for name, values in given.items()}
         nodes: dict[str, NodeCounts] = {}
+        kept = kept_on_chip(self._layers, self._plans, self._configs, self._buffers) if batch == 1 else frozenset()
+        residence = {config: Residence(core, config) for config, core in self._cores.items()}
         cycles = 0
         for layer in self._layers:
-            name, shape = layer.neuron.name, program.shapes[layer.neuron.name]
-            source = _source(layer, given, words)
-            fired, rows, counters, loaded = self._run_layer(layer, source, keep_rows=record or layer.readout)
+            shape = program.shapes[layer.name]
+            run = LayerRun(batch, kept)
+            results = self._run_layer(layer, maps, residence[self._configs[layer.name]], run, record or layer.readout)
             if layer.readout:
-                outputs[name] = rows.reshape(*rows.shape[:2], *shape).astype(np.int64)
+                outputs[layer.name] = results.rows.reshape(*results.rows.shape[:2], *shape).astype(np.int64)
             else:
-                words[name], active[name] = fired, counters["fires"]
+                maps[layer.name], active[layer.name] = results.words, run.total["fires"]
                 if record:
-                    potentials[name] = rows.reshape(*rows.shape[:2], *shape)
-                    spikes[name] = unpack_spikes(fired, shape[0]).reshape(*rows.shape[:2], *shape)
-            seen = active[layer.source.name]
-            nodes.update(layer_counts(program, layer, counters, loaded_rows=loaded, samples=batch, active=seen))
-            cycles += counters["cycles"]
+                    potentials[layer.name] = results.rows.reshape(*results.rows.shape[:2], *shape)
+                    spikes[layer.name] = results.spikes.reshape(*results.rows.shape[:2], *shape)
+            for name, counts in layer_counts(program, layer, run, self._configs[layer.name], active).items():
+                nodes[name] = nodes[name] + counts if name in nodes else counts
+            cycles += run.total["cycles"]
         ordered = {node.name: nodes[node.name] for node in program.order if node.name in nodes}
-        return Trace(spikes, potentials, outputs, Counts("mint_rtl", batch, ordered, cycles, NOTES))
+        return Trace(spikes, potentials, outputs, Counts("mint_rtl", batch, ordered, cycles, notes(self._buffers)))
 
     def _run_layer(
-        self, layer: Layer, source: Words, *, keep_rows: bool
-    ) -> tuple[Words, NDArray[np.int32], dict[str, int], int]:
-        """Run a layer in groups of tiles that fit the weight memory.
+        self, layer: Layer, maps: Mapping[str, Words], residence: Residence, run: LayerRun, keep: bool
+    ) -> Results:
+        """Run a layer as planned: groups of tiles, chunks of samples, blocks, passes."""
+        plan, core = self._plans[layer.name], self._cores[self._configs[layer.name]]
+        results = Results(layer, run.batch, keep=keep)
+        chunk = plan.samples_at_once or run.batch
+        for tiles in plan.groups:
+            for start in range(0, run.batch, chunk):
+                samples = range(start, min(start + chunk, run.batch))
+                for block in plan.blocks:
+                    for one in plan.passes:
+                        before = residence.loaded_rows
+                        place = residence.place(layer, tiles, one)
+                        registers = pass_registers(layer, one, block, tiles, place, zero_skip=self._zero_skip)
+                        core.configure(registers)
+                        core.clear_counters()
+                        part = layer.parts[one.part]
+                        stored = None if part.source is None else maps[part.source.name]
+                        source = source_of(layer, one, block, tiles, stored, samples)
+                        output = core.run_samples(
+                            source,
+                            (registers[Register.DST_BASE], 0 if one.store else self._destination(layer, registers)),
+                            0 if one.store else len(tiles) * block.height * block.width * layer.timesteps,
+                            keep_rows=keep and not one.store,
+                            cycle_limit=cycle_limit(layer, one, block, len(tiles)),
+                            sum_stride=plan.sums,
+                        )
+                        run.add(one.part, core.counters(), len(tiles), len(outputs_of(layer, tiles)))
+                        run.moved(one.part, rows=residence.loaded_rows - before, source=source, output=output)
+                        if not one.store:
+                            results.add(output, block, tiles, samples)
+        return results
 
-        Returns:
-            Spike words ``(batch, time, height, width, words)``, rows ``(time, batch, channels, height, width)``
-            (empty unless kept), summed counters, and weight rows loaded.
-        """
-        config = self._configs[layer.neuron.name]
-        core = self._cores[config]
-        residence = self._residence[config]
-        group = residence.largest_group(layer)
-        batch, (channels, height, width) = source.shape[0], layer.out_shape
-        fired = np.zeros((batch, layer.destination_words), np.uint32)
-        kept: list[NDArray[np.int32]] = []
-        totals = dict.fromkeys(COUNTERS, 0)
-        for start in range(0, layer.tiles, group):
-            tiles = range(start, min(start + group, layer.tiles))
-            place = residence.place(layer, tiles)
-            core.configure(layer_registers(layer, tiles, place, zero_skip=self._zero_skip))
-            core.clear_counters()
-            shape = (len(tiles), height, width, layer.timesteps)
-            out, rows = core.run_samples(
-                source.reshape(batch, -1),
-                (layer.source_words, layer.destination_words),
-                int(np.prod(shape)),
-                keep_rows=keep_rows,
-                cycle_limit=cycle_limit(layer, len(tiles)),
-            )
-            _merge(fired, out, layer, tiles)
-            if rows is not None:
-                kept.append(rows_by_neuron(rows, shape, min(channels - start * LANES, len(tiles) * LANES)))
-            totals = {name: totals[name] + value for name, value in core.counters().items()}
-        spatial = fired.reshape(batch, layer.timesteps, height, width, -1) if not layer.readout else fired
-        empty = np.zeros((layer.timesteps, batch, 0, height, width), np.int32)
-        return spatial, np.concatenate(kept, axis=2) if kept else empty, totals, layer.tiles * layer.tile_rows
-
-
-def _source(layer: Layer, given: Mapping[str, IntArray], words: Mapping[str, Words]) -> Words:
-    """Return the source's words ``(batch, ...)``; spikes of a layer before are already packed."""
-    if not isinstance(layer.source, Input):
-        return words[layer.source.name]
-    values = given[layer.source.name][: layer.source_steps]
-    return pack_planes(values.reshape(*values.shape[:2], *layer.in_shape), layer.planes)
+    @staticmethod
+    def _destination(layer: Layer, registers: Mapping[Register, int]) -> int:
+        """Words of one sample's spikes in the core's memory."""
+        return 0 if layer.readout else layer.timesteps * registers[Register.DST_TIME_STRIDE]
 
 
-def _merge(fired: Words, out: Words, layer: Layer, tiles: range) -> None:
-    """Keep of one group's spikes the words that its tiles wrote."""
-    if layer.readout:
-        return
-    per_pixel = -(-layer.out_shape[0] // WORD)
-    part = slice(tiles.start * (LANES // WORD), tiles.stop * (LANES // WORD))
-    shape = (len(out), -1, per_pixel)
-    fired.reshape(shape)[..., part] = out.reshape(shape)[..., part]
+def _input_map(node: Input, values: IntArray) -> Words:
+    """Return an input's bit-planes ``(batch, steps, planes, height, width, words)``."""
+    seen = values[:1] if node.coding == "direct" else values
+    return pack_planes(seen.reshape(*seen.shape[:2], *map_shape(node.shape)), node.bits)

@@ -1,4 +1,4 @@
-"""A layer as the core runs it: one ``dense`` or ``conv2d`` with the ``lif`` or ``readout`` that it feeds."""
+"""A layer as the core runs it: what is summed up, and the neurons that the sum feeds."""
 
 from __future__ import annotations
 
@@ -8,64 +8,108 @@ from functools import cached_property
 import numpy as np
 
 from spikequant.memory import signed_bits
-from spikequant.program import Conv2d, Flatten, Input, IntArray, Lif, Node, Program, Readout, Weighted
+from spikequant.program import Input, IntArray, Lif, Node, Readout, Weighted
+from spikequant_mint.scaled_lif import ScaledLif
+from spikequant_mint_rtl.buffers import LANES
 from spikequant_mint_rtl.packing import by_tile, words_of
-from spikequant_mint_rtl.simulator import LANES
 
 Pair = tuple[int, int]
 Shape3 = tuple[int, int, int]
+Neuron = Lif | ScaledLif | Readout
+Source = Input | Lif | ScaledLif
 WEIGHT_WIDTHS = (2, 4, 8)
 ACC_WIDTHS = (16, 24, 32)
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """What one configuration of the core computes.
+class Taps:
+    """Weights whose inputs are broadcast to all lanes: a convolution over a map of spikes in memory.
 
-    A ``dense`` behind a ``flatten`` is a convolution whose kernel is the whole map: the spikes stay
-    where they are, and only the order of the weights' rows changes.
+    A ``dense`` is a convolution over a 1x1 map; behind a ``flatten`` its kernel is the whole map: the spikes
+    stay where they are, and only the order of the weights' rows changes. Behind a ``pool_sum`` every position
+    of a window meets the same weights, so that the pool needs no adder of its own.
 
     Attributes:
-        weighted: The node with the weights.
-        neuron: The ``lif`` or ``readout`` behind it.
-        source: The ``input`` or ``lif`` before it.
+        node: The node with the weights.
+        source: Where the spikes come from.
         codes: Weights ``(out, channels, kernel height, kernel width)``.
-        in_shape: Channels, height and width of the source.
-        out_shape: The same of the output.
-        timesteps: T.
+        stored: Channels, height and width of the map in memory.
+        seen: Height and width of the map that the kernel slides over.
+        steps: Timesteps of the map in memory; one if it is the same at every timestep.
+        stride, padding: Of the kernel.
+        window, window_stride: Of the sum pooling; ``(1, 1)`` without one.
     """
 
-    weighted: Weighted
-    neuron: Lif | Readout
-    source: Input | Lif
+    node: Weighted
+    source: Source
     codes: IntArray
-    in_shape: Shape3
-    out_shape: Shape3
-    timesteps: int
+    stored: Shape3
+    seen: Pair
+    steps: int
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
+    window: Pair = (1, 1)
+    window_stride: Pair = (1, 1)
 
     @property
     def planes(self) -> int:
-        """Bit-planes of one input value."""
+        """Bit-planes of one value in memory."""
         return self.source.bits if isinstance(self.source, Input) else 1
 
     @property
-    def source_steps(self) -> int:
-        """Timesteps of the source in memory: one when it is the same at every timestep."""
-        return 1 if isinstance(self.source, Input) and self.source.coding == "direct" else self.timesteps
+    def kernel(self) -> Pair:
+        """Height and width of the kernel."""
+        return int(self.codes.shape[2]), int(self.codes.shape[3])
 
     @property
-    def source_words(self) -> int:
-        """Words of one sample's source."""
-        _, height, width = self.in_shape
-        return self.source_steps * self.planes * height * width * words_of(self.in_shape[0])
+    def rows(self) -> int:
+        """Weight rows of one tile: the fan-in of one output."""
+        return int(np.prod(self.codes.shape[1:]))
+
+
+@dataclass(frozen=True, eq=False)
+class Shortcut:
+    """Spikes that each act on the lane of their own channel only: an identity shortcut.
+
+    Attributes:
+        node: The depthwise 1x1 ``conv2d``, or the ``add`` that the spikes feed directly; none for a constant.
+        source: Where the spikes come from, on a map as large as the output; none: a spike everywhere.
+        codes: What a spike adds, one per output.
+    """
+
+    node: Node | None
+    source: Lif | ScaledLif | Input | None
+    codes: IntArray
+    steps: int
+
+
+Part = Taps | Shortcut
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Parts that are summed up, and the neurons behind them.
+
+    Attributes:
+        parts: What is summed up, at least one.
+        neuron: The ``lif``, ``scaled_lif`` or ``readout``.
+        out_shape: Channels, height and width of the neurons.
+        pool: Windows whose spikes are joined by OR when they are written; ``(1, 1)`` for none.
+        timesteps: T.
+        own_bias: Bias of both kinds of node per output, or none.
+    """
+
+    parts: tuple[Part, ...]
+    neuron: Neuron
+    out_shape: Shape3
+    pool: Pair
+    timesteps: int
+    own_bias: IntArray | None
 
     @property
-    def destination_words(self) -> int:
-        """Words of one sample's spikes; a readout has none."""
-        channels, height, width = self.out_shape
-        return 0 if self.readout else self.timesteps * height * width * words_of(channels)
+    def name(self) -> str:
+        """Name of the neurons' node."""
+        return self.neuron.name
 
     @property
     def readout(self) -> bool:
@@ -73,43 +117,55 @@ class Layer:
         return isinstance(self.neuron, Readout)
 
     @property
+    def scaled(self) -> bool:
+        """Whether the neurons need the baseline's multiplier."""
+        return isinstance(self.neuron, ScaledLif)
+
+    @property
+    def taps(self) -> tuple[Taps, ...]:
+        """The parts with weights in rows."""
+        return tuple(part for part in self.parts if isinstance(part, Taps))
+
+    @property
+    def still(self) -> bool:
+        """Whether the sum is the same at every timestep."""
+        return all(part.steps == 1 for part in self.parts)
+
+    @property
     def tiles(self) -> int:
         """Groups of 128 outputs."""
         return -(-self.out_shape[0] // LANES)
 
     @property
-    def tile_rows(self) -> int:
-        """Weight rows of one tile: the fan-in of one output."""
-        return int(np.prod(self.codes.shape[1:]))
+    def destination_shape(self) -> Shape3:
+        """Channels, height and width of the spikes in memory, pooled."""
+        channels, height, width = self.out_shape
+        return channels, height // self.pool[0], width // self.pool[1]
+
+    @property
+    def destination_words(self) -> int:
+        """Words of one sample's spikes; a readout has none."""
+        channels, height, width = self.destination_shape
+        return 0 if self.readout else self.timesteps * height * width * words_of(channels)
 
     @property
     def weight_bits(self) -> int:
         """Narrowest width of the core that holds the codes."""
-        return next(width for width in WEIGHT_WIDTHS if code_bits(self.weighted) <= width)
+        needed = max((code_bits(part.node) for part in self.taps), default=WEIGHT_WIDTHS[0])
+        return next(width for width in WEIGHT_WIDTHS if needed <= width)
 
     @cached_property
-    def bias(self) -> IntArray | None:
-        """Bias of both nodes per output, or none: one addition serves both."""
-        own = self.weighted.bias
-        more = self.neuron.bias if isinstance(self.neuron, Lif) else None
-        if own is None and more is None:
-            return None
-        total = np.zeros(self.out_shape[0], np.int64) if own is None else own
-        return total if more is None else total + per_output(more, self.out_shape[0])
+    def constants(self) -> dict[str, IntArray]:
+        """Theta, bias and multiplier per output; zeros where there is none."""
+        outputs = self.out_shape[0]
+        zero = np.zeros(outputs, np.int64)
+        theta = zero if isinstance(self.neuron, Readout) else per_output(self.neuron.theta, outputs)
+        scale = per_output(self.neuron.multiplier, outputs) if isinstance(self.neuron, ScaledLif) else zero + 1
+        return {"theta": theta, "bias": zero if self.own_bias is None else self.own_bias, "scale": scale}
 
-    @cached_property
-    def theta(self) -> IntArray | None:
-        """Threshold per output, or none for a readout."""
-        return per_output(self.neuron.theta, self.out_shape[0]) if isinstance(self.neuron, Lif) else None
-
-    def theta_rows(self, acc_bits: int) -> IntArray:
+    def theta_rows(self, bits: int) -> IntArray:
         """Thresholds ``(tiles, 128)``; idle lanes never fire."""
-        never = (1 << (acc_bits - 1)) - 1
-        return by_tile(np.zeros(self.out_shape[0], np.int64) if self.theta is None else self.theta, never)
-
-    def bias_rows(self) -> IntArray:
-        """Biases ``(tiles, 128)``."""
-        return by_tile(np.zeros(self.out_shape[0], np.int64) if self.bias is None else self.bias)
+        return by_tile(self.constants["theta"], (1 << (bits - 1)) - 1)
 
 
 def code_bits(node: Weighted) -> int:
@@ -123,50 +179,9 @@ def per_output(constant: IntArray, outputs: int) -> IntArray:
     Raises:
         ValueError: It differs within a channel, and a lane holds one constant.
     """
-    if constant.ndim == 0:
-        return np.full(outputs, int(constant), np.int64)
+    if constant.size == 1:
+        return np.full(outputs, int(constant.reshape(-1)[0]), np.int64)
     flat = constant.reshape(outputs, -1)
     if (flat != flat[:, :1]).any():
         raise ValueError("the constant differs within a channel")
     return flat[:, 0].astype(np.int64)
-
-
-def source_behind(program: Program, name: str) -> Node:
-    """Return the node that feeds ``name``, looking through flattens."""
-    node = program.source_of(name)
-    while isinstance(node, Flatten):
-        node = program.source_of(node.name)
-    return node
-
-
-def map_shape(shape: tuple[int, ...]) -> Shape3:
-    """Return ``(channels, height, width)``; features are channels of a 1x1 map."""
-    return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (shape[0], 1, 1)
-
-
-def layers_of(program: Program) -> tuple[Layer, ...]:
-    """Cut an accepted program into layers, in topological order."""
-    return tuple(layer_of(program, node) for node in program.order if isinstance(node, (Lif, Readout)))
-
-
-def layer_of(program: Program, neuron: Lif | Readout) -> Layer:
-    """Return the layer that ends in ``neuron``, whose wiring was accepted."""
-    weighted = program.source_of(neuron.name)
-    source = source_behind(program, weighted.name)
-    if not isinstance(weighted, Weighted) or not isinstance(source, (Input, Lif)):
-        raise TypeError(f"node '{neuron.name}' is not behind a weighted node; refusals() says why")
-    in_shape, out_shape = map_shape(program.shapes[source.name]), map_shape(program.shapes[weighted.name])
-    if isinstance(weighted, Conv2d):
-        return Layer(
-            weighted,
-            neuron,
-            source,
-            weighted.codes,
-            in_shape,
-            out_shape,
-            program.timesteps,
-            weighted.stride,
-            weighted.padding,
-        )
-    codes = weighted.codes.reshape(-1, *in_shape)
-    return Layer(weighted, neuron, source, codes, in_shape, out_shape, program.timesteps)

@@ -2,53 +2,114 @@
 
 from __future__ import annotations
 
-from spikequant.program import Conv2d, Flatten, Input, IntArray, Lif, Node, Program, Readout, Weighted
-from spikequant_mint_rtl.layer import ACC_WIDTHS, WEIGHT_WIDTHS, code_bits, layer_of, per_output, source_behind
+from dataclasses import dataclass
+
+from spikequant.program import (
+    Add,
+    Conv2d,
+    Flatten,
+    Input,
+    IntArray,
+    Lif,
+    Node,
+    Pool,
+    Program,
+    Readout,
+    Weighted,
+)
+from spikequant_mint.scaled_lif import ScaledLif
+from spikequant_mint_rtl.buffers import Buffers
+from spikequant_mint_rtl.layer import ACC_WIDTHS, WEIGHT_WIDTHS, Layer, Taps, code_bits, per_output
+from spikequant_mint_rtl.schedule import FitError, plan_layer
+from spikequant_mint_rtl.widths import acc_bits_needed, sum_limits
+from spikequant_mint_rtl.wiring import WiringError, layer_of
 
 MAX_INPUT_BITS = 8
 MAX_POTENTIAL_BITS = 16
 MAX_SHIFT = 15
 MAX_COUNT = (1 << 16) - 1
-WEIGHT_DEPTHS = (14, 16)
-SPIKE_DEPTHS = (16, 18, 20, 22)
+MAX_FRACTION = 31
+SCALE_TOP = (1 << 31) - 1
 
 
-def refusal(program: Program, node: Node) -> str | None:
-    """Return why the core cannot run ``node``, or None."""
-    if any(edge.delayed for edge in program.edges if node.name in (edge.source, edge.target)):
-        return "has a delayed (recurrent) edge, and the core runs a layer's timesteps one after the other"
-    if program.timesteps > MAX_COUNT:
-        return f"runs {program.timesteps} timesteps, and the core counts to {MAX_COUNT}"
-    if isinstance(node, Input):
-        return _input(node)
-    if isinstance(node, Flatten):
-        return _behind(program, node, (Input, Lif, Flatten), "input, lif or flatten")
-    if isinstance(node, Weighted):
-        return _wiring(program, node) or _weighted(program, node) or _capacity(program, node)
-    reason = _behind(program, node, (Weighted,), "dense or conv2d")
-    if reason is None and isinstance(node, Readout):
-        reason = _readout(program, node)
-    elif reason is None and isinstance(node, Lif):
-        reason = _lif(program, node)
-    return reason
+@dataclass(frozen=True)
+class Limits:
+    """What a backend with these memories and lanes refuses.
 
+    Attributes:
+        buffers: Sizes of the core's memories.
+        uq: Whether all layers run on the baseline's lanes.
+    """
 
-def acc_bits_needed(program: Program, neuron: Lif | Readout) -> int:
-    """Accumulator width of a layer: its sums, H, theta, H - theta and bias, two's complement."""
-    values = [*program.ranges[program.source_of(neuron.name).name]]
-    if isinstance(neuron, Readout):
-        values += program.ranges[neuron.name]
-    else:
-        h = neuron.pre_reset_limits(values[0], values[1])
-        theta = int(neuron.theta.min()), int(neuron.theta.max())
-        values += [*h, *theta]
-        if neuron.reset.kind == "subtract":
-            values += [h[1] - theta[0]]
-        top = (1 << (neuron.u_bits - 1)) - 1
-        values += [top + 1, -top - 1]
-        if neuron.bias is not None:
-            values += [int(neuron.bias.min()), int(neuron.bias.max())]
-    return max(value.bit_length() if value >= 0 else (-value - 1).bit_length() for value in values) + 1
+    buffers: Buffers
+    uq: bool = False
+
+    def refusal(self, program: Program, node: Node) -> str | None:
+        """Return why the core cannot run ``node``, or None."""
+        if any(edge.delayed for edge in program.edges if node.name in (edge.source, edge.target)):
+            return "has a delayed (recurrent) edge, and the core runs a layer's timesteps one after the other"
+        if program.timesteps > MAX_COUNT:
+            return f"runs {program.timesteps} timesteps, and the core counts to {MAX_COUNT}"
+        if isinstance(node, Input):
+            return _input(node)
+        if isinstance(node, (Lif, ScaledLif, Readout)):
+            return self._neuron(program, node)
+        return _weighted(program, node) or self._within(program, node)
+
+    def _neuron(self, program: Program, node: Lif | ScaledLif | Readout) -> str | None:
+        reason = None
+        if isinstance(node, Lif):
+            reason = _lif(program, node) or (_baseline(node) if self.uq else None)
+        elif isinstance(node, ScaledLif):
+            reason = _scaled(program, node)
+        if reason is not None:
+            return reason
+        try:
+            layer = layer_of(program, node)
+        except (WiringError, ValueError) as error:
+            blamed = error.node if isinstance(error, WiringError) else None
+            return str(error) if blamed is node else None  # the node at fault is refused itself
+        if _others_refused(program, layer):
+            return None
+        return self._capacity(program, layer)
+
+    def _within(self, program: Program, node: Node) -> str | None:
+        """Return what is wrong with a node between neurons: its wiring, as seen from the neurons it feeds."""
+        for neuron in program.order:
+            if not isinstance(neuron, (Lif, ScaledLif, Readout)) or any(
+                edge.delayed for edge in program.inputs_of(neuron.name)
+            ):
+                continue
+            try:
+                layer_of(program, neuron)
+            except WiringError as error:
+                if error.node is node:
+                    return error.reason
+            except ValueError:
+                continue
+        if not any(edge.source == node.name for edge in program.edges):
+            return f"feeds nothing, and the core runs a {node.kind} together with the neurons behind it"
+        return None
+
+    def _capacity(self, program: Program, layer: Layer) -> str | None:
+        """Widths, memories and loop counters."""
+        uq = self.uq or layer.scaled
+        needed = acc_bits_needed(program, layer, uq=uq)
+        if needed > ACC_WIDTHS[-1]:
+            what = "sums over all timesteps" if layer.readout else "H, theta and bias"
+            return f"needs {needed} bits for its {what}, and the core's registers have at most {ACC_WIDTHS[-1]}"
+        if uq and not layer.readout and (reason := _scaled_width(layer)):
+            return reason
+        sizes = [*layer.out_shape, *layer.pool]
+        for part in layer.taps:
+            sizes += [*part.stored, *part.codes.shape, *part.stride, *part.padding, *part.window, *part.window_stride]
+        if max(sizes) > MAX_COUNT:
+            return f"has a size of {max(sizes)}, and the core counts to {MAX_COUNT}"
+        try:
+            plan_layer(layer, self.buffers, layer.weight_bits, ACC_WIDTHS[-1])
+        except FitError as error:
+            return str(error)
+        return None
 
 
 def _input(node: Input) -> str | None:
@@ -61,37 +122,27 @@ def _input(node: Input) -> str | None:
     return None
 
 
-def _behind(program: Program, node: Node, kinds: tuple[type[Node], ...], words: str) -> str | None:
-    source = program.source_of(node.name)
-    if isinstance(source, kinds):
-        return None
-    return f"is fed by '{source.name}' ({source.kind}), and here a {node.kind} must be fed by {words}"
+def _others_refused(program: Program, layer: Layer) -> bool:
+    """Whether a node of the layer is refused by itself, so that the neurons need not be."""
+    return any(
+        _weighted(program, part.node) is not None
+        or (isinstance(part, Taps) and isinstance(part.source, Input) and _input(part.source) is not None)
+        for part in layer.parts
+        if part.node is not None
+    )
 
 
-def _wiring(program: Program, node: Weighted) -> str | None:
-    if reason := _behind(program, node, (Input, Lif, Flatten), "input, lif or flatten"):
-        return reason
-    source = source_behind(program, node.name)
-    if not isinstance(source, (Input, Lif)):
-        return f"is fed by '{source.name}' ({source.kind}), and here a {node.kind} must be fed by input or lif"
-    targets = [program.by_name[edge.target] for edge in program.edges if edge.source == node.name]
-    if len(targets) != 1 or not isinstance(targets[0], (Lif, Readout)):
-        fed = ", ".join(f"'{target.name}' ({target.kind})" for target in targets) or "nothing"
-        return f"feeds {fed}, and the core runs it together with exactly one lif or readout"
-    return None
-
-
-def _weighted(program: Program, node: Weighted) -> str | None:
-    if code_bits(node) > WEIGHT_WIDTHS[-1]:
+def _weighted(program: Program, node: Node) -> str | None:
+    if not isinstance(node, Weighted):
+        return None if isinstance(node, (Add, Flatten, Pool)) else f"is a {node.kind}"
+    depthwise = isinstance(node, Conv2d) and node.groups != 1
+    if not depthwise and code_bits(node) > WEIGHT_WIDTHS[-1]:
         own = f"codes of {node.bits} bits" if node.signed else f"unsigned codes up to {node.codes.max()}"
         return (
             f"has {own}, and the core's widest weights have {WEIGHT_WIDTHS[-1]}{'' if node.signed else ' bits, signed'}"
         )
-    if isinstance(node, Conv2d):
-        if node.groups != 1:
-            return f"has {node.groups} groups, and the core broadcasts each spike to all outputs (groups = 1)"
-        if node.dilation != (1, 1):
-            return f"has dilation {node.dilation}, and the core's address generator steps by one (dilation = (1, 1))"
+    if isinstance(node, Conv2d) and node.dilation != (1, 1):
+        return f"has dilation {node.dilation}, and the core's address generator steps by one (dilation = (1, 1))"
     if node.bias is not None:
         widest = max(abs(int(node.bias.min())), abs(int(node.bias.max()))).bit_length() + 1
         if widest > ACC_WIDTHS[-1]:
@@ -100,34 +151,6 @@ def _weighted(program: Program, node: Weighted) -> str | None:
         low, high = program.ranges[node.name]
         return f"accumulates {low}..{high}, and the core's accumulators have at most {ACC_WIDTHS[-1]} bits"
     return None
-
-
-def _capacity(program: Program, node: Weighted) -> str | None:
-    """Memories and loop counters."""
-    (target,) = (program.by_name[edge.target] for edge in program.edges if edge.source == node.name)
-    source = source_behind(program, node.name)
-    if not isinstance(target, (Lif, Readout)) or (isinstance(source, Input) and _input(source)):
-        return None
-    layer = layer_of(program, target)
-    if layer.tile_rows > 1 << WEIGHT_DEPTHS[-1]:
-        return f"has {layer.tile_rows} inputs per output, and the core holds {1 << WEIGHT_DEPTHS[-1]} weight rows"
-    words = layer.source_words + layer.destination_words
-    if words > 1 << SPIKE_DEPTHS[-1]:
-        return f"moves {words} words of spikes per sample, and the core holds {1 << SPIKE_DEPTHS[-1]}"
-    sizes = (*layer.in_shape, *layer.out_shape, *layer.codes.shape[2:], *layer.stride, *layer.padding)
-    if max(sizes) > MAX_COUNT:
-        return f"has a size of {max(sizes)}, and the core counts to {MAX_COUNT}"
-    return None
-
-
-def _readout(program: Program, node: Readout) -> str | None:
-    source = source_behind(program, program.source_of(node.name).name)
-    if isinstance(source, Input) and source.bits > 1:
-        return (
-            f"sums what input '{source.name}' of {source.bits} bits feeds it, and the core keeps a readout's"
-            " accumulators only over spikes (1 bit), since bit-planes double them"
-        )
-    return _too_wide(program, node)
 
 
 def _lif(program: Program, node: Lif) -> str | None:
@@ -158,17 +181,71 @@ def _lif(program: Program, node: Lif) -> str | None:
             f"handles overflow by {node.overflow}, and the core saturates symmetrically (overflow symmetric)",
         ),
         (
-            node.u_bits > MAX_POTENTIAL_BITS,
-            f"stores {node.u_bits} bits, and the core's widest potential has {MAX_POTENTIAL_BITS}",
+            not 2 <= node.u_bits <= MAX_POTENTIAL_BITS,
+            f"stores {node.u_bits} bits, and the core's potentials have 2..{MAX_POTENTIAL_BITS}",
         ),
     )
     for broken, reason in rules:
         if broken:
             return reason
-    for field, value in (("theta", node.theta), ("bias", node.bias)):
+    return _per_lane(program, node, {"theta": node.theta, "bias": node.bias})
+
+
+def _baseline(node: Lif) -> str | None:
+    """Rules of the baseline's lanes, which leak on read, round down and reset to zero."""
+    if node.order != "leak_on_read" or node.reset.kind != "zero":
+        return f"has order {node.order} and resets to {node.reset.kind}; lanes=uq takes leak_on_read and reset zero"
+    if node.leak.kind == "shift" and node.leak.rounding != "floor":
+        return f"rounds its leak {node.leak.rounding}, and lanes=uq rounds floor"
+    return None
+
+
+def _scaled(program: Program, node: ScaledLif) -> str | None:
+    rules = (
+        (
+            type(node) is not ScaledLif,
+            f"is a {type(node).__name__} with a step of its own, and the core computes the step of ScaledLif only",
+        ),
+        (
+            not 2 <= node.u_bits <= MAX_POTENTIAL_BITS,
+            f"stores {node.u_bits} bits, and the core's potentials have 2..{MAX_POTENTIAL_BITS}",
+        ),
+        (
+            not 0 <= node.fraction < MAX_FRACTION,
+            f"has {node.fraction} fraction bits, and the core's multiplier has 0..{MAX_FRACTION - 1}",
+        ),
+        (
+            not 0 <= node.leak_shift <= min(MAX_SHIFT, node.fraction),
+            f"leaks by a shift of {node.leak_shift}, and the core shifts by 0..{min(MAX_SHIFT, node.fraction)}",
+        ),
+    )
+    for broken, reason in rules:
+        if broken:
+            return reason
+    return _per_lane(program, node, {"theta": node.theta, "multiplier": node.multiplier})
+
+
+def _scaled_width(layer: Layer) -> str | None:
+    """H, theta and the rounding's half must fit the baseline's 32 bits."""
+    low, high = sum_limits(layer)
+    theta, scale = layer.constants["theta"], layer.constants["scale"]
+    if isinstance(layer.neuron, ScaledLif):
+        h_low, h_high = layer.neuron.pre_reset_limits(low, high)
+        half = (1 << layer.neuron.fraction) >> 1
+    else:
+        top = layer.neuron.potential_limits[1] if isinstance(layer.neuron, Lif) else 0
+        h_low, h_high, half = low - top - 1, high + top, 0
+    worst = max(-h_low - 1, h_high + half, int(abs(theta).max()), int(scale.max()))
+    if worst <= SCALE_TOP and int(scale.min()) > 0:
+        return None
+    return f"needs {worst.bit_length() + 1} bits for H, theta and multiplier, and the baseline's lanes have 32"
+
+
+def _per_lane(program: Program, node: Node, constants: dict[str, IntArray | None]) -> str | None:
+    for field, value in constants.items():
         if value is not None and not _fits_lanes(value, program.shapes[node.name][0]):
             return f"has a {field} per neuron that differs within a channel, and the core holds one per channel"
-    return _too_wide(program, node)
+    return None
 
 
 def _fits_lanes(constant: IntArray, outputs: int) -> bool:
@@ -177,11 +254,3 @@ def _fits_lanes(constant: IntArray, outputs: int) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _too_wide(program: Program, node: Lif | Readout) -> str | None:
-    needed = acc_bits_needed(program, node)
-    if needed <= ACC_WIDTHS[-1]:
-        return None
-    what = "sums over all timesteps" if isinstance(node, Readout) else "H, theta and bias"
-    return f"needs {needed} bits for its {what}, and the core's registers have at most {ACC_WIDTHS[-1]}"

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikequant.program import IntArray
-from spikequant_mint_rtl.simulator import LANES, WORD, Words
+from spikequant_mint_rtl.buffers import LANES, WORD
+
+Words = NDArray[np.uint32]
 
 
 def words_of(channels: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikequant.errors import BackendError
-
-LANES = 128
-WORD = 32
-Words = NDArray[np.uint32]
+from spikequant_mint_rtl.buffers import LANES, WORD
+from spikequant_mint_rtl.packing import Words
 
 
 class Memory(IntEnum):
@@ -26,6 +25,7 @@ class Memory(IntEnum):
     THETA = 2
     BIAS = 3
     SPIKE = 4
+    SCALE = 5
 
 
 class Register(IntEnum):
@@ -45,23 +45,33 @@ class Register(IntEnum):
     KERNEL_WIDTH = 11
     STRIDE_Y = 12
     STRIDE_X = 13
-    PAD_Y = 14
-    PAD_X = 15
+    ORIGIN_Y = 14
+    ORIGIN_X = 15
     CHANNELS = 16
     WORDS = 17
     TAIL_BITS = 18
-    SRC_ORIGIN = 19
-    SRC_ROW_STRIDE = 20
-    SRC_PLANE_STRIDE = 21
-    SRC_TIME_STRIDE = 22
-    SRC_OUT_X_STRIDE = 23
-    SRC_OUT_Y_STRIDE = 24
-    DST_BASE = 25
-    DST_WORDS = 26
-    DST_TIME_STRIDE = 27
-    TILE_ROWS = 28
-    ROW_BASE = 29
-    TILE_BASE = 30
+    WINDOW_HEIGHT = 19
+    WINDOW_WIDTH = 20
+    SRC_ORIGIN = 21
+    SRC_ROW_STRIDE = 22
+    SRC_TAP_Y_STRIDE = 23
+    SRC_TAP_X_STRIDE = 24
+    SRC_PLANE_STRIDE = 25
+    SRC_TIME_STRIDE = 26
+    SRC_OUT_X_STRIDE = 27
+    SRC_OUT_Y_STRIDE = 28
+    DST_BASE = 29
+    DST_WORDS = 30
+    DST_ROW_STRIDE = 31
+    DST_TIME_STRIDE = 32
+    DST_HEIGHT = 33
+    DST_WIDTH = 34
+    POOL_HEIGHT = 35
+    POOL_WIDTH = 36
+    TILE_ROWS = 37
+    ROW_BASE = 38
+    TILE_BASE = 39
+    SUM_BASE = 40
     COUNTERS = 64
 
 
@@ -72,12 +82,31 @@ COUNTERS = (
     "rows_read",
     "words_read",
     "words_written",
+    "words_merged",
     "bias_adds",
+    "shortcut_adds",
+    "sums_read",
+    "sums_written",
     "steps",
     "fires",
     "saturations",
 )
 CLEAR_COUNTERS = 2
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a pass gives, sample by sample.
+
+    Attributes:
+        words: Destination words ``(samples, words)``.
+        rows: Accumulators or stored potentials ``(samples, rows, 128)``, or None.
+        fired: Spikes of each row, as words ``(samples, rows, 4)``, or None.
+    """
+
+    words: Words
+    rows: NDArray[np.int32] | None
+    fired: Words | None
 
 
 class Simulator:
@@ -127,9 +156,16 @@ class Simulator:
         return {name: words[2 * i] | words[2 * i + 1] << 32 for i, name in enumerate(COUNTERS)}
 
     def run_samples(
-        self, source: Words, destination: tuple[int, int], rows: int, *, keep_rows: bool, cycle_limit: int
-    ) -> tuple[Words, NDArray[np.int32] | None]:
-        """Run the configured layer for each sample.
+        self,
+        source: Words,
+        destination: tuple[int, int],
+        rows: int,
+        *,
+        keep_rows: bool,
+        cycle_limit: int,
+        sum_stride: int = 0,
+    ) -> Output:
+        """Run the configured pass for each sample.
 
         Args:
             source: ``(samples, words)``, written to the spike memory from address 0.
@@ -137,33 +173,34 @@ class Simulator:
             rows: Rows of 128 values that the core puts out per sample.
             keep_rows: Whether to return them.
             cycle_limit: Cycles after which a sample counts as hung.
-
-        Returns:
-            Destination words ``(samples, words)`` and rows ``(samples, rows, 128)``, or None.
+            sum_stride: Scratchpad rows from one sample to the next.
 
         Raises:
             BackendError: The core did not end, or put out another number of rows.
         """
         samples = source.shape[0]
         source = np.ascontiguousarray(source)
-        out = np.empty((samples, destination[1]), np.uint32)
+        words = np.empty((samples, destination[1]), np.uint32)
         kept = np.empty((samples, rows, LANES), np.int32) if keep_rows else None
+        fired = np.empty((samples, rows, LANES // WORD), np.uint32) if keep_rows else None
         status = self._lib.mint_run_samples(
             self._handle,
             ctypes.c_uint64(samples),
             _at(source),
             ctypes.c_uint64(source.shape[1]),
-            _at(out),
+            _at(words),
             ctypes.c_uint32(destination[0]),
             ctypes.c_uint64(destination[1]),
             None if kept is None else _at(kept),
+            None if fired is None else _at(fired),
             ctypes.c_uint64(rows),
             ctypes.c_uint64(cycle_limit),
+            ctypes.c_uint32(sum_stride),
         )
         if status:
             what = f"did not end within {cycle_limit} cycles" if status == 1 else f"did not put out {rows} rows"
             raise BackendError(f"the simulated core {what}; this is a defect of mint_rtl, please report it")
-        return out, kept
+        return Output(words, kept, fired)
 
     @property
     def _handle(self) -> ctypes.c_void_p:

@@ -1,11 +1,13 @@
 // The MINT accelerator: memories, registers, controller and the row of processing elements.
 // The host reaches registers and memories through one 32-bit port while the core is idle.
 module mint_core #(
-  parameter int unsigned WeightBits      = 8,
-  parameter int unsigned PotentialBits   = 8,
-  parameter int unsigned AccBits         = 16,
-  parameter int unsigned WeightDepthLog2 = 14,  // rows of 128 weights
-  parameter int unsigned SpikeDepthLog2  = 16   // words of 32 spikes
+  parameter int unsigned WeightBits     = 8,
+  parameter int unsigned PotentialBits  = 8,
+  parameter int unsigned AccBits        = 16,
+  parameter int unsigned WeightRows     = 1152,  // rows of 128 weights: 144 KB
+  parameter int unsigned SpikeDepthLog2 = 14,    // words of 32 spikes: 64 KB
+  parameter int unsigned SumRows        = 512,   // partial sums per lane: 1 KB
+  parameter bit          Uq             = 1'b0   // the baseline's processing elements
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -18,14 +20,18 @@ module mint_core #(
   output logic [31:0] host_rdata_o,  // one cycle after host_re_i
   output logic        busy_o,
 
-  // Rows of the array: readout accumulators, and every stored potential for verification.
-  output logic                            row_valid_o,
-  output logic [mint_pkg::Lanes-1:0][31:0] row_o
+  // Rows of the array: readout accumulators; every stored potential and spike for verification.
+  output logic                             row_valid_o,
+  output logic [mint_pkg::Lanes-1:0][31:0] row_o,
+  output logic [mint_pkg::Lanes-1:0]       row_fired_o
 );
 
-  localparam int unsigned RowWords     = mint_pkg::Lanes * WeightBits / 32;
-  localparam int unsigned RowIdxWidth  = $clog2(RowWords);
+  localparam int unsigned RowWords      = mint_pkg::Lanes * WeightBits / 32;
+  localparam int unsigned RowIdxWidth   = $clog2(RowWords);
   localparam int unsigned WeightsInWord = 32 / WeightBits;
+  localparam int unsigned RowAddrWidth  = $clog2(WeightRows);
+  localparam int unsigned SumAddrWidth  = $clog2(SumRows);
+  localparam int unsigned ThetaBits     = Uq ? mint_pkg::ScaleWidth : AccBits;
 
   mint_pkg::config_t cfg;
   mint_pkg::events_t events;
@@ -40,17 +46,17 @@ module mint_core #(
   mint_pkg::addr_t                             row_addr;
 
   mint_ram #(
-    .Width    (32),
-    .Words    (RowWords),
-    .DepthLog2(WeightDepthLog2)
+    .Width(32),
+    .Words(RowWords),
+    .Depth(WeightRows)
   ) u_weights (
     .clk_i,
     .we_i   (host_we_i && host_sel_i == mint_pkg::SelWeight),
-    .waddr_i(WeightDepthLog2'(host_addr_i >> RowIdxWidth)),
+    .waddr_i(RowAddrWidth'(host_addr_i >> RowIdxWidth)),
     .wword_i(host_addr_i[RowIdxWidth-1:0]),
     .wdata_i(host_wdata_i),
     .re_i   (row_read),
-    .raddr_i(row_addr[WeightDepthLog2-1:0]),
+    .raddr_i(row_addr[RowAddrWidth-1:0]),
     .rdata_o(weight_row)
   );
 
@@ -59,63 +65,96 @@ module mint_core #(
   end
 
   // Constants of the tile: the memories' output rows are the lanes' registers.
-  logic [mint_pkg::Lanes-1:0][AccBits-1:0] theta, bias;
-  logic                                    constants_read;
-  logic [mint_pkg::TileWidth-1:0]          tile;
+  logic [mint_pkg::Lanes-1:0][ThetaBits-1:0]            theta;
+  logic [mint_pkg::Lanes-1:0][AccBits-1:0]              bias;
+  logic [mint_pkg::Lanes-1:0][mint_pkg::ScaleWidth-1:0] multiplier;
+  logic                                                 constants_read;
+  logic [mint_pkg::TileWidth-1:0]                       tile, host_tile;
+  logic [mint_pkg::LaneWidth-1:0]                       host_lane;
+
+  assign host_tile = host_addr_i[mint_pkg::LaneWidth+:mint_pkg::TileWidth];
+  assign host_lane = host_addr_i[mint_pkg::LaneWidth-1:0];
 
   mint_ram #(
-    .Width    (AccBits),
-    .Words    (mint_pkg::Lanes),
-    .DepthLog2(mint_pkg::TileWidth)
+    .Width(ThetaBits),
+    .Words(mint_pkg::Lanes),
+    .Depth(1 << mint_pkg::TileWidth)
   ) u_theta (
     .clk_i,
     .we_i   (host_we_i && host_sel_i == mint_pkg::SelTheta),
-    .waddr_i(host_addr_i[mint_pkg::LaneWidth+:mint_pkg::TileWidth]),
-    .wword_i(host_addr_i[mint_pkg::LaneWidth-1:0]),
-    .wdata_i(host_wdata_i[AccBits-1:0]),
+    .waddr_i(host_tile),
+    .wword_i(host_lane),
+    .wdata_i(host_wdata_i[ThetaBits-1:0]),
     .re_i   (constants_read),
     .raddr_i(tile),
     .rdata_o(theta)
   );
 
   mint_ram #(
-    .Width    (AccBits),
-    .Words    (mint_pkg::Lanes),
-    .DepthLog2(mint_pkg::TileWidth)
+    .Width(AccBits),
+    .Words(mint_pkg::Lanes),
+    .Depth(1 << mint_pkg::TileWidth)
   ) u_bias (
     .clk_i,
     .we_i   (host_we_i && host_sel_i == mint_pkg::SelBias),
-    .waddr_i(host_addr_i[mint_pkg::LaneWidth+:mint_pkg::TileWidth]),
-    .wword_i(host_addr_i[mint_pkg::LaneWidth-1:0]),
+    .waddr_i(host_tile),
+    .wword_i(host_lane),
     .wdata_i(host_wdata_i[AccBits-1:0]),
     .re_i   (constants_read),
     .raddr_i(tile),
     .rdata_o(bias)
   );
 
+  if (Uq) begin : g_scale
+    mint_ram #(
+      .Width(mint_pkg::ScaleWidth),
+      .Words(mint_pkg::Lanes),
+      .Depth(1 << mint_pkg::TileWidth)
+    ) u_scale (
+      .clk_i,
+      .we_i   (host_we_i && host_sel_i == mint_pkg::SelScale),
+      .waddr_i(host_tile),
+      .wword_i(host_lane),
+      .wdata_i(host_wdata_i),
+      .re_i   (constants_read),
+      .raddr_i(tile),
+      .rdata_o(multiplier)
+    );
+  end else begin : g_no_scale
+    assign multiplier = '0;
+  end
+
   // Spikes.
-  logic [31:0]               spike_word, fired_word;
-  logic                      load, word_write;
-  mint_pkg::addr_t           load_addr, write_addr;
+  logic [31:0]               spike_word, written_word;
+  logic                      load, word_read, word_write, merge;
+  mint_pkg::addr_t           load_addr, word_addr, write_addr;
   logic                      host_spike;
   logic [SpikeDepthLog2-1:0] spike_waddr, spike_raddr;
   mint_pkg::slot_t           slot;
 
   assign host_spike  = host_sel_i == mint_pkg::SelSpike;
   assign spike_waddr = word_write ? write_addr[SpikeDepthLog2-1:0] : host_addr_i[SpikeDepthLog2-1:0];
-  assign spike_raddr = load ? load_addr[SpikeDepthLog2-1:0] : host_addr_i[SpikeDepthLog2-1:0];
+
+  always_comb begin
+    spike_raddr = host_addr_i[SpikeDepthLog2-1:0];
+    if (load) begin
+      spike_raddr = load_addr[SpikeDepthLog2-1:0];
+    end else if (word_read) begin
+      spike_raddr = word_addr[SpikeDepthLog2-1:0];
+    end
+  end
 
   mint_ram #(
-    .Width    (32),
-    .Words    (1),
-    .DepthLog2(SpikeDepthLog2)
+    .Width(32),
+    .Words(1),
+    .Depth(1 << SpikeDepthLog2)
   ) u_spikes (
     .clk_i,
     .we_i   (word_write || (host_we_i && host_spike)),
     .waddr_i(spike_waddr),
     .wword_i(1'b0),
-    .wdata_i(word_write ? fired_word : host_wdata_i),
-    .re_i   ((load && slot.in_map) || (host_re_i && host_spike)),
+    .wdata_i(word_write ? written_word : host_wdata_i),
+    .re_i   ((load && slot.in_map) || word_read || (host_re_i && host_spike)),
     .raddr_i(spike_raddr),
     .rdata_o(spike_word)
   );
@@ -123,9 +162,10 @@ module mint_core #(
   // Control.
   logic                         agu_start, scan_ready, scan_done;
   mint_pkg::addr_t              agu_addr, agu_row;
-  logic signed [17:0]           agu_y, agu_x;
-  logic                         clear, bias_valid, step, stepped;
-  logic [1:0]                   write_word;
+  mint_pkg::place_t             agu_y, agu_x;
+  logic                         clear, bias_valid, shortcut_valid, sum_valid, sum_read, sum_write, drop, step, stepped;
+  mint_pkg::addr_t              sum_addr;
+  logic [1:0]                   lane_word;
   logic [mint_pkg::LaneWidth:0] lanes;
   logic                         beat_valid, beat_spike, beat_double;
 
@@ -149,11 +189,20 @@ module mint_core #(
     .lanes_o         (lanes),
     .clear_o         (clear),
     .bias_valid_o    (bias_valid),
+    .shortcut_valid_o(shortcut_valid),
+    .sum_valid_o     (sum_valid),
+    .sum_read_o      (sum_read),
+    .sum_write_o     (sum_write),
+    .sum_addr_o      (sum_addr),
+    .drop_o          (drop),
     .step_o          (step),
     .stepped_o       (stepped),
+    .lane_word_o     (lane_word),
+    .word_read_o     (word_read),
+    .word_read_addr_o(word_addr),
     .write_o         (word_write),
-    .write_addr_o    (write_addr),
-    .write_word_o    (write_word)
+    .merge_o         (merge),
+    .write_addr_o    (write_addr)
   );
 
   mint_agu u_agu (
@@ -187,13 +236,33 @@ module mint_core #(
     .beat_double_o(beat_double)
   );
 
-  // Array.
-  logic [mint_pkg::Lanes-1:0] fired, saturated;
+  // What is added lane by lane: a bias, a partial sum, or the constant of each lane with a shortcut's spike.
+  logic [mint_pkg::Lanes-1:0]              fired, saturated, shortcut, add_valid;
+  logic [mint_pkg::Lanes-1:0][AccBits-1:0] acc, sums, addend;
+
+  for (genvar i = 0; i < int'(mint_pkg::LaneWords); i++) begin : g_shortcut
+    assign shortcut[32*i+:32] = (shortcut_valid && lane_word == 2'(i)) ? spike_word : '0;
+  end
+  assign add_valid = shortcut | {mint_pkg::Lanes{bias_valid || sum_valid}};
+  assign addend    = sum_valid ? sums : bias;
+
+  mint_sums #(
+    .AccBits(AccBits),
+    .Depth  (SumRows)
+  ) u_sums (
+    .clk_i,
+    .we_i   (sum_write),
+    .re_i   (sum_read),
+    .addr_i (sum_addr[SumAddrWidth-1:0]),
+    .wdata_i(acc),
+    .rdata_o(sums)
+  );
 
   mint_array #(
     .WeightBits   (WeightBits),
     .PotentialBits(PotentialBits),
-    .AccBits      (AccBits)
+    .AccBits      (AccBits),
+    .Uq           (Uq)
   ) u_array (
     .clk_i,
     .rst_ni,
@@ -202,32 +271,40 @@ module mint_core #(
     .acc_double_i (beat_double),
     .spike_i      (beat_spike),
     .weights_i    (weights),
-    .bias_valid_i (bias_valid),
-    .bias_i       (bias),
-    .lif_valid_i  (step && !cfg.loops.readout),
+    .add_valid_i  (add_valid),
+    .addend_i     (addend),
+    .drop_i       (drop),
+    .lif_valid_i  (step && !cfg.loops.phases.readout),
     .rules_i      (cfg.lif),
     .theta_i      (theta),
-    .row_capture_i(stepped),
-    .row_readout_i(cfg.loops.readout),
-    .row_o        (row_o),
+    .multiplier_i (multiplier),
+    .acc_o        (acc),
     .fired_o      (fired),
-    .saturated_o  (saturated)
+    .saturated_o  (saturated),
+    .row_capture_i(stepped),
+    .row_readout_i(cfg.loops.phases.readout),
+    .row_o        (row_o),
+    .row_fired_o  (row_fired_o)
   );
 
-  assign fired_word = fired[32*write_word+:32];
+  assign written_word = fired[32*lane_word+:32] | (merge ? spike_word : '0);
 
-  // Counters: what happened in this cycle. Idle lanes of the last tile never fire nor saturate.
+  // Counters: what happened in this cycle. Idle lanes of the last tile never fire, saturate nor take a shortcut.
   always_comb begin
-    events             = '0;
-    events.busy        = ctrl_busy;
-    events.accumulate  = beat_valid && beat_spike;
-    events.row_read    = row_read;
-    events.word_read   = load && slot.in_map;
-    events.word_write  = word_write;
-    events.bias        = bias_valid;
-    events.step        = step;
-    events.stepped     = stepped && !cfg.loops.readout;
-    events.lanes       = lanes;
+    events            = '0;
+    events.busy       = ctrl_busy;
+    events.accumulate = beat_valid && beat_spike;
+    events.row_read   = row_read;
+    events.word_read  = (load && slot.in_map) || (word_read && !(step || word_write));
+    events.word_merge = word_read && (step || word_write);
+    events.word_write = word_write;
+    events.bias       = bias_valid;
+    events.shortcuts  = 8'($countones(shortcut));
+    events.sum_read   = sum_read;
+    events.sum_write  = sum_write;
+    events.step       = step;
+    events.stepped    = stepped && !cfg.loops.phases.readout;
+    events.lanes      = lanes;
     if (events.stepped) begin
       events.fires       = 8'($countones(fired));
       events.saturations = 8'($countones(saturated));
@@ -250,7 +327,7 @@ module mint_core #(
 
   // Addresses are wider than the memories of this build; the host keeps within them.
   logic unused_addr;
-  assign unused_addr = ^{row_addr, load_addr, write_addr};
+  assign unused_addr = ^{row_addr, load_addr, word_addr, write_addr, sum_addr};
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

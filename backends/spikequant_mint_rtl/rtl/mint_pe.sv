@@ -1,6 +1,6 @@
 // Processing element: accumulate unit and LIF unit. No multiplier.
 //
-// Accumulate:  acc = (double ? 2 * acc : acc) + (spike ? weight : 0)
+// Accumulate:  acc = (double ? 2 * acc : acc) + (spike ? weight : 0), or acc + addend (bias, partial sum)
 // LIF:         H = acc + leak(U);  S = H >= theta;  K = S ? (subtract ? H - theta : 0) : H
 //              U = clamp(K, -(2**(n-1) - 1), 2**(n-1) - 1)
 // With leak_on_store H = acc + U, and the leak acts on K before the clamp.
@@ -14,13 +14,14 @@ module mint_pe #(
   input  logic                            clk_i,
   input  logic                            rst_ni,
 
-  input  logic                            clear_i,
+  input  logic                            clear_i,       // accumulator and potential, before a new output
   input  logic                            acc_valid_i,
   input  logic                            acc_double_i,
   input  logic                            spike_i,
   input  logic signed [WeightBits-1:0]    weight_i,
-  input  logic                            bias_valid_i,
-  input  logic signed [AccBits-1:0]       bias_i,
+  input  logic                            add_valid_i,
+  input  logic signed [AccBits-1:0]       addend_i,
+  input  logic                            drop_i,        // the accumulator was stored elsewhere
 
   input  logic                            lif_valid_i,
   input  mint_pkg::lif_rules_t            rules_i,
@@ -39,6 +40,10 @@ module mint_pe #(
   logic signed [PotentialBits-1:0] potential_q, potential_d;
   logic                            fired_q, fired_d, saturated_q, saturated_d;
 
+  // The multiplier's fraction is the baseline's.
+  logic unused_fraction;
+  assign unused_fraction = ^rules_i.fraction;
+
   // Shift right; toward zero, a negative value first gains 2**shift - 1.
   function automatic logic signed [AccBits-1:0] leak(input logic signed [AccBits-1:0] value,
                                                      input logic [mint_pkg::ShiftWidth-1:0] shift,
@@ -55,9 +60,9 @@ module mint_pe #(
       if (spike_i) begin
         acc_d = acc_d + AccBits'(weight_i);
       end
-    end else if (bias_valid_i) begin
-      acc_d = acc_q + bias_i;
-    end else if (clear_i || lif_valid_i) begin
+    end else if (add_valid_i) begin
+      acc_d = acc_q + addend_i;
+    end else if (clear_i || drop_i || lif_valid_i) begin
       acc_d = '0;
     end
   end

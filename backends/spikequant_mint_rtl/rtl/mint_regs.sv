@@ -39,12 +39,17 @@ module mint_regs (
           mint_pkg::RegCommand:        start_q <= wdata_i[0];
           mint_pkg::RegFlags: begin
             cfg_q.zero_skip            <= wdata_i[0];
-            cfg_q.loops.readout        <= wdata_i[1];
-            cfg_q.loops.bias           <= wdata_i[2];
+            cfg_q.loops.phases.readout <= wdata_i[1];
+            cfg_q.loops.phases.bias    <= wdata_i[2];
             cfg_q.lif.leak_on_store    <= wdata_i[3];
             cfg_q.lif.leak_toward_zero <= wdata_i[4];
             cfg_q.lif.reset_subtract   <= wdata_i[5];
             cfg_q.lif.leak_shift       <= wdata_i[8+:mint_pkg::ShiftWidth];
+            cfg_q.loops.phases.lanes   <= wdata_i[12];
+            cfg_q.loops.phases.load    <= wdata_i[13];
+            cfg_q.loops.phases.hold    <= wdata_i[14];
+            cfg_q.loops.phases.store   <= wdata_i[15];
+            cfg_q.lif.fraction         <= wdata_i[16+:mint_pkg::FractionWidth];
           end
           mint_pkg::RegTimesteps:       cfg_q.loops.timesteps         <= mint_pkg::count_t'(wdata_i);
           mint_pkg::RegPlanes:          cfg_q.window.planes           <= mint_pkg::count_t'(wdata_i);
@@ -58,23 +63,33 @@ module mint_regs (
           mint_pkg::RegKernelWidth:     cfg_q.window.kernel_width     <= mint_pkg::count_t'(wdata_i);
           mint_pkg::RegStrideY:         cfg_q.loops.stride_y          <= mint_pkg::count_t'(wdata_i);
           mint_pkg::RegStrideX:         cfg_q.loops.stride_x          <= mint_pkg::count_t'(wdata_i);
-          mint_pkg::RegPadY:            cfg_q.loops.pad_y             <= mint_pkg::count_t'(wdata_i);
-          mint_pkg::RegPadX:            cfg_q.loops.pad_x             <= mint_pkg::count_t'(wdata_i);
+          mint_pkg::RegOriginY:         cfg_q.loops.origin_y          <= mint_pkg::place_t'(wdata_i);
+          mint_pkg::RegOriginX:         cfg_q.loops.origin_x          <= mint_pkg::place_t'(wdata_i);
           mint_pkg::RegChannels:        cfg_q.window.channels         <= mint_pkg::count_t'(wdata_i);
           mint_pkg::RegWords:           cfg_q.window.words            <= mint_pkg::count_t'(wdata_i);
           mint_pkg::RegTailBits:        cfg_q.tail_bits               <= mint_pkg::count_t'(wdata_i);
-          mint_pkg::RegTileRows:        cfg_q.loops.tile_rows         <= mint_pkg::addr_t'(wdata_i);
-          mint_pkg::RegRowBase:         cfg_q.loops.row_base          <= mint_pkg::addr_t'(wdata_i);
-          mint_pkg::RegTileBase:        cfg_q.loops.tile_base         <= wdata_i[mint_pkg::TileWidth-1:0];
+          mint_pkg::RegWindowHeight:    cfg_q.window.window_height    <= mint_pkg::count_t'(wdata_i);
+          mint_pkg::RegWindowWidth:     cfg_q.window.window_width     <= mint_pkg::count_t'(wdata_i);
           mint_pkg::RegSrcOrigin:       cfg_q.loops.src_origin        <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegSrcRowStride:    cfg_q.window.src_row_stride   <= mint_pkg::addr_t'(wdata_i);
+          mint_pkg::RegSrcTapYStride:   cfg_q.window.src_tap_y_stride <= mint_pkg::addr_t'(wdata_i);
+          mint_pkg::RegSrcTapXStride:   cfg_q.window.src_tap_x_stride <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegSrcPlaneStride:  cfg_q.window.src_plane_stride <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegSrcTimeStride:   cfg_q.loops.src_time_stride   <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegSrcOutXStride:   cfg_q.loops.src_out_x_stride  <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegSrcOutYStride:   cfg_q.loops.src_out_y_stride  <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegDstBase:         cfg_q.loops.dst_base          <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegDstWords:        cfg_q.loops.dst_words         <= mint_pkg::addr_t'(wdata_i);
+          mint_pkg::RegDstRowStride:    cfg_q.loops.dst_row_stride    <= mint_pkg::addr_t'(wdata_i);
           mint_pkg::RegDstTimeStride:   cfg_q.loops.dst_time_stride   <= mint_pkg::addr_t'(wdata_i);
+          mint_pkg::RegDstHeight:       cfg_q.loops.dst_height        <= mint_pkg::count_t'(wdata_i);
+          mint_pkg::RegDstWidth:        cfg_q.loops.dst_width         <= mint_pkg::count_t'(wdata_i);
+          mint_pkg::RegPoolHeight:      cfg_q.loops.pool_height       <= mint_pkg::count_t'(wdata_i);
+          mint_pkg::RegPoolWidth:       cfg_q.loops.pool_width        <= mint_pkg::count_t'(wdata_i);
+          mint_pkg::RegTileRows:        cfg_q.loops.tile_rows         <= mint_pkg::addr_t'(wdata_i);
+          mint_pkg::RegRowBase:         cfg_q.loops.row_base          <= mint_pkg::addr_t'(wdata_i);
+          mint_pkg::RegSumBase:         cfg_q.loops.sum_base          <= mint_pkg::addr_t'(wdata_i);
+          mint_pkg::RegTileBase:        cfg_q.loops.tile_base         <= wdata_i[mint_pkg::TileWidth-1:0];
           default: ;
         endcase
       end
@@ -84,31 +99,27 @@ module mint_regs (
   // Counters, in the order of the register map.
   always_comb begin
     counter_d = counter_q;
-    if (events_i.busy) begin
-      counter_d[0] = counter_q[0] + 64'd1;
-    end
+    counter_d[0] = counter_q[0] + 64'(events_i.busy);
+    counter_d[1] = counter_q[1] + 64'(events_i.accumulate);
+    counter_d[3] = counter_q[3] + 64'(events_i.row_read);
+    counter_d[4] = counter_q[4] + 64'(events_i.word_read);
+    counter_d[5] = counter_q[5] + 64'(events_i.word_write);
+    counter_d[6] = counter_q[6] + 64'(events_i.word_merge);
+    counter_d[8] = counter_q[8] + 64'(events_i.shortcuts);
+    counter_d[9] = counter_q[9] + 64'(events_i.sum_read);
+    counter_d[10] = counter_q[10] + 64'(events_i.sum_write);
     if (events_i.accumulate) begin
-      counter_d[1] = counter_q[1] + 64'd1;
       counter_d[2] = counter_q[2] + 64'(events_i.lanes);
     end
-    if (events_i.row_read) begin
-      counter_d[3] = counter_q[3] + 64'd1;
-    end
-    if (events_i.word_read) begin
-      counter_d[4] = counter_q[4] + 64'd1;
-    end
-    if (events_i.word_write) begin
-      counter_d[5] = counter_q[5] + 64'd1;
-    end
     if (events_i.bias) begin
-      counter_d[6] = counter_q[6] + 64'(events_i.lanes);
-    end
-    if (events_i.step) begin
       counter_d[7] = counter_q[7] + 64'(events_i.lanes);
     end
+    if (events_i.step) begin
+      counter_d[11] = counter_q[11] + 64'(events_i.lanes);
+    end
     if (events_i.stepped) begin
-      counter_d[8] = counter_q[8] + 64'(events_i.fires);
-      counter_d[9] = counter_q[9] + 64'(events_i.saturations);
+      counter_d[12] = counter_q[12] + 64'(events_i.fires);
+      counter_d[13] = counter_q[13] + 64'(events_i.saturations);
     end
   end
 
