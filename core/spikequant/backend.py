@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar
@@ -27,7 +27,14 @@ class Availability:
 
 
 class Executable(ABC):
-    """A compiled program; use it as a context manager, or call :meth:`close`."""
+    """A compiled program; use it as a context manager, or call :meth:`close`.
+
+    Attributes:
+        on_progress: Set by whoever runs the program; a backend that takes long over one batch calls it now
+            and then with a line that says where it is.
+    """
+
+    on_progress: Callable[[str], None] | None = None
 
     @abstractmethod
     def run(self, inputs: Inputs, *, record: bool = True) -> Trace:

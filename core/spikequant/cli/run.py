@@ -17,6 +17,7 @@ from spikequant.cli.common import (
     load_program,
     load_samples,
     make_backend,
+    messages,
     plain,
     run_batches,
     sample_options,
@@ -32,6 +33,7 @@ from spikequant.trace import Trace, joined
 @click.command("run")
 @click.argument("model", type=click.Path(path_type=Path))
 @backend_options
+@click.option("--driver", help="How the backend drives its simulator; short for --option driver=NAME.")
 @sample_options
 @click.option("--batch", type=click.IntRange(1), default=500, show_default=True, help="Samples at once.")
 @click.option("--trace", "trace_path", type=click.Path(path_type=Path), help="Write every spike and state (.npz).")
@@ -42,6 +44,7 @@ def command(
     model: Path,
     backend: str,
     options: tuple[str, ...],
+    driver: str | None,
     data: str | None,
     split: str,
     samples: int | None,
@@ -56,8 +59,11 @@ def command(
     program = load_program(model)
     chosen = load_samples(program, data, split, samples, data_dir)
     record = trace_path is not None
-    compiled = make_backend(backend, options).compile(program)
+    given = options if driver is None else (*options, f"driver={json.dumps(driver)}")
+    compiled = make_backend(backend, given).compile(program)
     with compiled as executable, bar(f"run on {backend}", len(chosen)) as advance:
+        if messages.is_terminal:
+            executable.on_progress = messages.print
         trace = joined(list(run_batches(executable, program, chosen.x, record=record, batch=batch, advance=advance)))
     if trace_path is not None:
         trace.save(trace_path)
