@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spikequant import Backend, hookimpl
+
+if TYPE_CHECKING:
+    import click
 
 
 @hookimpl
@@ -11,3 +16,11 @@ def spikequant_backends() -> list[type[Backend]]:
     from spikequant_mint_rtl.backend import MintRtlBackend
 
     return [MintRtlBackend]
+
+
+@hookimpl
+def spikequant_commands() -> list[click.Command]:
+    """Offer ``spikequant wave``."""
+    from spikequant_mint_rtl.inspection.command import wave
+
+    return [wave]

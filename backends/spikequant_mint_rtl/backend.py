@@ -17,6 +17,7 @@ from spikequant_mint_rtl.toolchain import tools_here
 from spikequant_mint_rtl.wiring import layers_of
 
 LANES = ("mint", "uq")
+DRIVERS = ("verilator", "pyverilator")
 
 
 class MintRtlBackend(Backend):
@@ -28,11 +29,13 @@ class MintRtlBackend(Backend):
         zero_skip: Skip inputs without a spike (default). ``False`` spends one cycle per input, for comparison.
         lanes: ``mint``: lanes without a multiplier; vanilla UQ's ``scaled_lif`` runs on the baseline's lanes.
             ``uq``: all layers run on the baseline's lanes, with the same spikes, to compare energy and area.
+        driver: ``verilator``: whole runs in C. ``pyverilator``: every cycle from Python, slowly, so that all of
+            them can be watched; see :mod:`spikequant_mint_rtl.inspection`.
         weight_bytes, spike_bytes, scratchpad_bytes: Sizes of the memories; see :class:`Buffers`.
         cache: Folder of built simulators; default: the user's cache directory.
 
     Raises:
-        UsageError: ``lanes`` is no such word, or a memory has no such size.
+        UsageError: ``lanes`` or ``driver`` is no such word, or a memory has no such size.
     """
 
     name = "mint_rtl"
@@ -44,6 +47,7 @@ class MintRtlBackend(Backend):
         *,
         zero_skip: bool = True,
         lanes: str = "mint",
+        driver: str = "verilator",
         weight_bytes: int = Buffers.weight_bytes,
         spike_bytes: int = Buffers.spike_bytes,
         scratchpad_bytes: int = Buffers.scratchpad_bytes,
@@ -51,6 +55,9 @@ class MintRtlBackend(Backend):
     ) -> None:
         if lanes not in LANES:
             raise UsageError(f"backend 'mint_rtl': lanes is {lanes!r}; it must be one of {', '.join(LANES)}")
+        if driver not in DRIVERS:
+            raise UsageError(f"backend 'mint_rtl': driver is {driver!r}; it must be one of {', '.join(DRIVERS)}")
+        self.driver = driver
         self.zero_skip, self.uq, self.cache = zero_skip, lanes == "uq", cache
         self.buffers = Buffers(weight_bytes, spike_bytes, scratchpad_bytes)
 
@@ -66,9 +73,15 @@ class MintRtlBackend(Backend):
         """Build the cores that the program's widths need (once per machine) and load them.
 
         Raises:
-            BackendError: Verilator or g++ is missing, or failed.
+            BackendError: Verilator, g++ or the chosen driver is missing, or failed.
         """
         configs = core_configs(program, layers_of(program), self.buffers, uq=self.uq)
         distinct = list(dict.fromkeys(configs.values()))
+        if self.driver == "pyverilator":
+            from spikequant_mint_rtl.inspection.build import inspected_cores
+            from spikequant_mint_rtl.inspection.executable import InspectedExecutable
+
+            libraries = dict(zip(distinct, inspected_cores(distinct, self.cache), strict=True))
+            return InspectedExecutable(program, configs, libraries, self.buffers, zero_skip=self.zero_skip)
         libraries = dict(zip(distinct, built_cores(distinct, self.cache), strict=True))
         return MintRtlExecutable(program, configs, libraries, self.buffers, zero_skip=self.zero_skip)

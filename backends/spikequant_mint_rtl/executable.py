@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from spikequant_mint_rtl.packing import Words, pack_planes
 from spikequant_mint_rtl.registers import cycle_limit, pass_registers
 from spikequant_mint_rtl.residence import Residence
 from spikequant_mint_rtl.schedule import Plan, plan_layer
-from spikequant_mint_rtl.simulator import Register, Simulator
+from spikequant_mint_rtl.simulator import Register, Running, Simulator
 from spikequant_mint_rtl.traffic import kept_on_chip
 from spikequant_mint_rtl.wiring import layers_of, map_shape
 
@@ -38,6 +39,8 @@ class MintRtlExecutable(Executable):
         zero_skip: Whether empty spikes cost no cycle.
     """
 
+    simulator: ClassVar[type[Simulator]] = Simulator
+
     def __init__(
         self,
         program: Program,
@@ -51,7 +54,7 @@ class MintRtlExecutable(Executable):
         self._layers = layers_of(program)
         self._configs = dict(configs)
         self._plans = {layer.name: self._plan(layer) for layer in self._layers}
-        self._cores = {config: Simulator(path) for config, path in libraries.items()}
+        self._cores = {config: self.simulator(path) for config, path in libraries.items()}
         self._zero_skip = zero_skip
 
     def _plan(self, layer: Layer) -> Plan:
@@ -114,6 +117,9 @@ class MintRtlExecutable(Executable):
                         part = layer.parts[one.part]
                         stored = None if part.source is None else maps[part.source.name]
                         source = source_of(layer, one, block, tiles, stored, samples)
+                        core.running = Running(
+                            layer.name, plan.passes.index(one), tiles.start, (block.y, block.x), start
+                        )
                         output = core.run_samples(
                             source,
                             (registers[Register.DST_BASE], 0 if one.store else self._destination(layer, registers)),

@@ -109,8 +109,29 @@ class Output:
     fired: Words | None
 
 
+@dataclass(frozen=True)
+class Running:
+    """What a core runs, for whoever watches it.
+
+    Attributes:
+        layer: Name of the layer's neurons.
+        number: Which of its passes.
+        tile: Its first tile.
+        origin: Output row and column at which its block begins.
+        sample: First sample, in the batch.
+    """
+
+    layer: str = ""
+    number: int = 0
+    tile: int = 0
+    origin: tuple[int, int] = (0, 0)
+    sample: int = 0
+
+
 class Simulator:
     """A core in memory; :meth:`close` frees it."""
+
+    running = Running()
 
     def __init__(self, library: Path) -> None:
         try:
