@@ -3,6 +3,7 @@
 from spikequant import damaged_metadata  # noqa: F401 - first: torch reads all entry points when imported
 from spikequant.backend import Availability, Backend, Executable
 from spikequant.dataset import Dataset, RemoteFile, Split
+from spikequant.exporter import Exporter
 from spikequant.formats import QFormat
 from spikequant.hookspecs import hookimpl
 from spikequant.learner import Learner, LearnerState, Progress
@@ -20,6 +21,7 @@ __all__ = [
     "Candidate",
     "Dataset",
     "Executable",
+    "Exporter",
     "InputCoding",
     "Learner",
     "LearnerState",

@@ -18,6 +18,7 @@ import pluggy
 from spikequant import hookspecs
 from spikequant.backend import Backend
 from spikequant.dataset import Dataset
+from spikequant.exporter import Exporter
 from spikequant.learner import Learner
 from spikequant.network import Network
 from spikequant.neuron import Neuron
@@ -33,6 +34,7 @@ HOOKS = {
     "backend": "spikequant_backends",
     "dataset": "spikequant_datasets",
     "network": "spikequant_networks",
+    "exporter": "spikequant_exporters",
 }
 CONTRACTS: dict[str, type] = {
     "quantizer": Quantizer,
@@ -42,6 +44,7 @@ CONTRACTS: dict[str, type] = {
     "backend": Backend,
     "dataset": Dataset,
     "network": Network,
+    "exporter": Exporter,
 }
 FILE_HOOKS = {"energy table": "spikequant_energy_tables", "recipe": "spikequant_recipes"}
 COMMAND_HOOK = "spikequant_commands"

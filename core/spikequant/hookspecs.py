@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from spikequant.backend import Backend
     from spikequant.dataset import Dataset
+    from spikequant.exporter import Exporter
     from spikequant.learner import Learner
     from spikequant.network import Network
     from spikequant.neuron import Neuron
@@ -210,6 +211,37 @@ def spikequant_networks() -> list[type[Network]]:
         @hookimpl
         def spikequant_networks():
             return [Tiny]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_exporters() -> list[type[Exporter]]:
+    """Offer exporters: what ``spikequant export --to NAME`` writes.
+
+    A complete plugin module, writing the program and what it must compute as one archive::
+
+        import numpy as np
+        from spikequant import Exporter, hookimpl
+        from spikequant.nir_profile import write_program
+        from spikequant.oracle import run_oracle
+
+        class Archive(Exporter):
+            name = "archive"
+            summary = "the program as NIR, with inputs and expected trace"
+
+            def __init__(self, *, compress: bool = False):
+                self.save = np.savez_compressed if compress else np.savez
+
+            def export(self, program, inputs, folder):
+                trace = run_oracle(program, inputs)
+                write_program(program, folder / "model.nir")
+                self.save(folder / "expected.npz", inputs=inputs, **trace.outputs)
+                return [f"{len(trace.outputs)} readouts expected"]
+
+        @hookimpl
+        def spikequant_exporters():
+            return [Archive]
     """
     raise NotImplementedError
 

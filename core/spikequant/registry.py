@@ -48,7 +48,8 @@ COMMANDS = (
     "verify",
 )
 NODE_KINDS = tuple(sorted({v.kind for v in vars(program).values() if isinstance(v, type) and issubclass(v, Node)}))
-BUILT_IN = {"command": COMMANDS, NODE_KIND: NODE_KINDS}
+EXPORTS = ("nir",)
+BUILT_IN = {"command": COMMANDS, NODE_KIND: NODE_KINDS, "exporter": EXPORTS}
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Registry:
         for failure in self.failures:
             if failure.provider.plugin == name:
                 raise PluginError(f"{failure}; mend or uninstall it")
-        known = ", ".join(sorted({offer.name for offer in self.of(kind)})) or "none"
+        known = ", ".join(sorted({*BUILT_IN.get(kind, ()), *(offer.name for offer in self.of(kind))})) or "none"
         broken = f"; {len(self.failures)} plugins did not load, see 'spikequant plugins'" if self.failures else ""
         raise PluginError(f"{kind} '{name}' is not installed; known: {known}{broken}")
 
