@@ -32,7 +32,7 @@ def cifar_program(
     *,
     width: int | None = None,
     steps: int = 1,
-    batch: int = 8,
+    batch: int = 4,
     images: int = 2,
     seed: int = 0,
     neuron: Mapping[str, Any] | None = None,
