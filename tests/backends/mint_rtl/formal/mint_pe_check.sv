@@ -12,9 +12,11 @@ module mint_pe_check #(
   input acc_double_i,
   input spike_i,
   input signed [WeightBits-1:0] weight_i,
-  input bias_valid_i,
-  input signed [AccBits-1:0] bias_i,
+  input add_valid_i,
+  input signed [AccBits-1:0] addend_i,
+  input drop_i,
   input lif_valid_i,
+  input [4:0] fraction_i,
   input [3:0] shift_i,
   input subtract_i,
   input toward_zero_i,
@@ -37,10 +39,11 @@ module mint_pe_check #(
     .acc_double_i(acc_double_i),
     .spike_i(spike_i),
     .weight_i(weight_i),
-    .bias_valid_i(bias_valid_i),
-    .bias_i(bias_i),
+    .add_valid_i(add_valid_i),
+    .addend_i(addend_i),
+    .drop_i(drop_i),
     .lif_valid_i(lif_valid_i),
-    .rules_i({shift_i, subtract_i, toward_zero_i, on_store_i}),
+    .rules_i({fraction_i, shift_i, subtract_i, toward_zero_i, on_store_i}),
     .theta_i(theta_i),
     .fired_o(fired),
     .saturated_o(saturated),
@@ -66,9 +69,9 @@ module mint_pe_check #(
 
   always @* begin
     next_acc = spec_acc;
-    if (clear_i || lif_valid_i) next_acc = 0;
-    if (bias_valid_i) next_acc = spec_acc + bias_i;
-    if (acc_valid_i) next_acc = spec_acc * (acc_double_i ? 2 : 1) + (spike_i ? weight_i : 0);
+    if (clear_i || drop_i || lif_valid_i) next_acc = 0;
+    if (add_valid_i) next_acc = spec_acc + addend_i;
+    if (acc_valid_i) next_acc = spec_acc + (acc_double_i ? spec_acc : 0) + (spike_i ? weight_i : 0);
     h = spec_acc + (on_store_i ? spec_u : leaked(spec_u, shift_i, toward_zero_i));
     after = h;
     if (h >= theta_i) after = subtract_i ? h - theta_i : 0;
@@ -84,8 +87,9 @@ module mint_pe_check #(
       spec_saturated <= 0;
     end else begin
       spec_acc <= next_acc;
-      if (clear_i) spec_u <= 0;
-      if (lif_valid_i) begin
+      if (clear_i) begin
+        spec_u <= 0;
+      end else if (lif_valid_i) begin
         spec_fired <= h >= theta_i;
         spec_saturated <= kept > TOP || kept < -TOP;
         spec_u <= kept > TOP ? TOP : kept < -TOP ? -TOP : kept;
@@ -94,8 +98,7 @@ module mint_pe_check #(
   end
 
   always @* begin
-    // The controller raises one command at a time, and the host refuses programs that overflow.
-    assume ({2'b0, clear_i} + {2'b0, acc_valid_i} + {2'b0, bias_valid_i} + {2'b0, lif_valid_i} <= 3'd1);
+    // The host refuses programs that overflow; nothing is assumed about which commands come together.
     assume (next_acc >= LOW && next_acc <= HIGH);
     assume (!lif_valid_i || (h >= LOW && h <= HIGH && after >= LOW && after <= HIGH));
     if (started) begin

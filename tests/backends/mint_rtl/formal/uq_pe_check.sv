@@ -1,0 +1,114 @@
+// uq_pe against a specification written independently: 40-bit integers, the half added before the shift,
+// explicit clamp. Each cycle's result is computed from the state at the ports and held against the next
+// cycle's ports; from reset, where both are 0, that is equality for all time. Proven by k-induction.
+// The product is `*` on both sides over the same operands, so Yosys keeps one multiplier, and the proof then
+// cuts it: what is proven holds for any product, and that the operands are the accumulator and the multiplier.
+module uq_pe_check #(
+  parameter WeightBits = 8,
+  parameter PotentialBits = 8,
+  parameter AccBits = 21
+) (
+  input clk_i,
+  input rst_ni,
+  input clear_i,
+  input acc_valid_i,
+  input acc_double_i,
+  input spike_i,
+  input signed [WeightBits-1:0] weight_i,
+  input add_valid_i,
+  input signed [AccBits-1:0] addend_i,
+  input drop_i,
+  input lif_valid_i,
+  input [4:0] fraction_i,
+  input [3:0] shift_i,
+  input subtract_i,
+  input toward_zero_i,
+  input on_store_i,
+  input signed [31:0] multiplier_i,
+  input signed [31:0] theta_i
+);
+  wire fired, saturated;
+  wire signed [AccBits-1:0] acc;
+  wire signed [PotentialBits-1:0] potential;
+
+  uq_pe #(
+    .WeightBits(WeightBits),
+    .PotentialBits(PotentialBits),
+    .AccBits(AccBits)
+  ) u_pe (
+    .clk_i(clk_i),
+    .rst_ni(rst_ni),
+    .clear_i(clear_i),
+    .acc_valid_i(acc_valid_i),
+    .acc_double_i(acc_double_i),
+    .spike_i(spike_i),
+    .weight_i(weight_i),
+    .add_valid_i(add_valid_i),
+    .addend_i(addend_i),
+    .drop_i(drop_i),
+    .lif_valid_i(lif_valid_i),
+    .rules_i({fraction_i, shift_i, subtract_i, toward_zero_i, on_store_i}),
+    .multiplier_i(multiplier_i),
+    .theta_i(theta_i),
+    .fired_o(fired),
+    .saturated_o(saturated),
+    .acc_o(acc),
+    .potential_o(potential)
+  );
+
+  localparam signed [39:0] TOP = (40'sd1 << (PotentialBits - 1)) - 1;
+  localparam signed [39:0] LOW = -(40'sd1 << (AccBits - 1));
+  localparam signed [39:0] HIGH = (40'sd1 << (AccBits - 1)) - 1;
+  localparam signed [39:0] LOW32 = -(40'sd1 << 31);
+  localparam signed [39:0] HIGH32 = (40'sd1 << 31) - 1;
+
+  reg signed [39:0] spec_acc, spec_u;
+  reg spec_fired, spec_saturated;
+  reg started = 0;
+  reg signed [39:0] next_acc, room, h, half, kept;
+  wire signed [31:0] operand = acc;
+  wire signed [31:0] product = operand * multiplier_i;
+
+  always @* begin
+    next_acc = acc;
+    if (clear_i || drop_i || lif_valid_i) next_acc = 0;
+    if (add_valid_i) next_acc = acc + addend_i;
+    if (acc_valid_i) next_acc = acc + (acc_double_i ? acc : 0) + (spike_i ? weight_i : 0);
+    room = HIGH32 >>> fraction_i;
+    h = product + ((potential <<< fraction_i) >>> shift_i);
+    half = (40'sd1 << fraction_i) >> 1;
+    kept = h >= theta_i ? 0 : (h + half) >>> fraction_i;
+  end
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      started <= 1;
+      spec_acc <= 0;
+      spec_u <= 0;
+      spec_fired <= 0;
+      spec_saturated <= 0;
+    end else begin
+      spec_acc <= next_acc;
+      if (clear_i) begin
+        spec_u <= 0;
+      end else if (lif_valid_i) begin
+        spec_fired <= h >= theta_i;
+        spec_saturated <= kept > TOP || kept < -TOP;
+        spec_u <= kept > TOP ? TOP : kept < -TOP ? -TOP : kept;
+      end
+    end
+  end
+
+  always @* begin
+    // The host refuses programs that overflow; nothing is assumed about which commands come together.
+    assume (next_acc >= LOW && next_acc <= HIGH);
+    assume (!lif_valid_i || (potential >= -room - 1 && potential <= room && h >= LOW32 && h <= HIGH32));
+    if (started) begin
+      assert (acc == spec_acc);
+      assert (potential == spec_u);
+      assert (fired == spec_fired && saturated == spec_saturated);
+      assert (spec_u >= -TOP && spec_u <= TOP);
+      assert (spec_acc >= LOW && spec_acc <= HIGH);
+    end
+  end
+endmodule
