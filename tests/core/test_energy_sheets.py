@@ -99,7 +99,7 @@ def test_a_column_that_is_not_there_is_named():
         Sheet(**FULL).column("x")
 
 
-def test_a_layer_is_what_feeds_a_neuron_within_a_timestep():
+def test_a_layer_is_what_feeds_a_neuron_without_a_spike_between():
     nodes = (
         Input("input", (4,), bits=1),
         Dense("fc1", np.ones((3, 4), int)),

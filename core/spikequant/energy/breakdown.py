@@ -51,7 +51,7 @@ class LayerEnergy:
 def layers_of(program: Program) -> dict[str, str]:
     """Return for each node the layer it works for, in topological order.
 
-    A layer is a spiking or readout node with all that feeds it within a timestep; its name joins the names of its
+    A layer is a spiking or readout node with all that feeds it without a spike between; its name joins the names of its
     nodes with weights and its own.
 
     >>> import numpy as np
@@ -69,13 +69,13 @@ def layers_of(program: Program) -> dict[str, str]:
 
 
 def _end(program: Program, node: Node) -> str:
-    """The first spiking or readout node that a node feeds within a timestep; itself where there is none."""
+    """The first spiking or readout node on a node's way; itself where there is none."""
     waiting, seen = [node], {node.name}
     while waiting:
         here = waiting.pop(0)
         if isinstance(here, (SpikingNode, Readout)):
             return here.name
-        after = [edge.target for edge in program.edges if edge.source == here.name and not edge.delayed]
+        after = [edge.target for edge in program.edges if edge.source == here.name]
         waiting += [program.by_name[name] for name in after if name not in seen]
         seen.update(after)
     return node.name

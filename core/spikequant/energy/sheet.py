@@ -11,7 +11,7 @@ from spikequant.errors import UsageError
 
 Cell = str | int | float | None
 Kind = Literal["savings", "layers", "memory", "widths", "sparsity", "timesteps"]
-Unit = Literal["", "pJ", "bits", "share", "times"]
+Unit = Literal["", "pJ", "share", "times"]
 NO_TABLE = "none"
 """Stands for the energy table where figures are ratios of counts and nothing was billed."""
 
@@ -127,7 +127,7 @@ class Sheet:
 
 def heading(column: Column) -> str:
     """Return a column's name with its unit, where cells do not show it."""
-    return f"{column.name} ({column.unit})" if column.unit in ("pJ", "bits") else column.name
+    return f"{column.name} ({column.unit})" if column.unit == "pJ" else column.name
 
 
 def shown(cell: Cell, unit: Unit) -> str:
