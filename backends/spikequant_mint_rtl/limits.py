@@ -51,7 +51,7 @@ class Limits:
         if program.timesteps > MAX_COUNT:
             return f"runs {program.timesteps} timesteps, and the core counts to {MAX_COUNT}"
         if isinstance(node, Input):
-            return _input(node)
+            return _input(node) or self._within(program, node)
         if isinstance(node, (Lif, ScaledLif, Readout)):
             return self._neuron(program, node)
         return _weighted(program, node) or self._within(program, node)
