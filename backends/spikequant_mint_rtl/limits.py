@@ -51,7 +51,7 @@ class Limits:
         if program.timesteps > MAX_COUNT:
             return f"runs {program.timesteps} timesteps, and the core counts to {MAX_COUNT}"
         if isinstance(node, Input):
-            return _input(node) or self._within(program, node)
+            return _input(node)
         if isinstance(node, (Lif, ScaledLif, Readout)):
             return self._neuron(program, node)
         return _weighted(program, node) or self._within(program, node)
@@ -68,6 +68,8 @@ class Limits:
             layer = layer_of(program, node)
         except (WiringError, ValueError) as error:
             blamed = error.node if isinstance(error, WiringError) else None
+            if isinstance(blamed, (Input, Lif, ScaledLif)) and isinstance(error, WiringError):
+                return f"is right behind '{blamed.name}' ({blamed.kind}), which {error.reason}"
             return str(error) if blamed is node else None  # the node at fault is refused itself
         if _others_refused(program, layer):
             return None
