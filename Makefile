@@ -7,7 +7,7 @@ CONSTRAINTS := -c constraints.txt
 PACKAGES := spikequant $(notdir $(wildcard plugins/spikequant_*) $(wildcard backends/spikequant_*))
 SOURCES := $(shell find core plugins backends -type f -not -name '*.pyc')
 
-.PHONY: demo test lint docs bench wheel clean
+.PHONY: demo test lint docs bench rtl-coverage wheel clean
 
 demo: $(VENV)/ready
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo.sh
@@ -27,6 +27,9 @@ docs: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python -m benchmarks
+
+rtl-coverage: $(VENV)/ready
+	$(VENV)/bin/python -m spikequant_mint_rtl.coverage
 
 wheel: dist/built
 

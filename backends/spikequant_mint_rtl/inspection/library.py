@@ -70,8 +70,8 @@ def _build(tools: Toolchain, variant: Variant, config: CoreConfig, rtl: Path, ca
     options = (*VERILATE, *variant.verilate, *config.parameters)
     run_tool([tools.verilator, *options, "--Mdir", scratch, rules, *sources(rtl)], environment)
     listed = json.loads((scratch / f"V{TOP}.json").read_text(encoding="utf-8"))["sources"]
-    fast = [*listed["classes_fast"], *listed["support_fast"], str(variant.wrapper(scratch))]
-    slow = [*listed["classes_slow"], *listed["support_slow"]]
+    fast = [*listed["classes_fast"], *listed.get("support_fast", []), str(variant.wrapper(scratch))]
+    slow = [*listed["classes_slow"], *listed.get("support_slow", [])]
     units = [(_unit(scratch / "fast.cpp", fast), FAST), (_unit(scratch / "slow.cpp", slow), SLOW)]
     with ThreadPoolExecutor(len(units)) as pool:
         objects = list(pool.map(lambda unit: _object(tools, variant, unit[0], scratch, unit[1]), units))
