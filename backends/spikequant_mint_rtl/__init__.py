@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spikequant import Backend, hookimpl
+from spikequant import Backend, Exporter, hookimpl
 
 if TYPE_CHECKING:
     import click
@@ -16,6 +16,14 @@ def spikequant_backends() -> list[type[Backend]]:
     from spikequant_mint_rtl.backend import MintRtlBackend
 
     return [MintRtlBackend]
+
+
+@hookimpl
+def spikequant_exporters() -> list[type[Exporter]]:
+    """Offer the accelerator as a folder that runs without us."""
+    from spikequant_mint_rtl.emission.exporter import MintRtlExporter
+
+    return [MintRtlExporter]
 
 
 @hookimpl

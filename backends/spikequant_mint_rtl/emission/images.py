@@ -1,0 +1,46 @@
+"""Files of 32-bit words in hexadecimal, one per line, as ``$readmemh`` reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikequant_mint_rtl.simulator import Memory, Simulator
+
+
+def to_hex(values: NDArray[Any]) -> str:
+    r"""Return the low 32 bits of integers as lines of 8 digits, in order.
+
+    >>> to_hex(np.array([[1, -2]]))
+    '00000001\nfffffffe\n'
+    """
+    words = (values.astype(np.int64) & 0xFFFFFFFF).astype(">u4")
+    return f"{words.tobytes().hex(chr(10), 4)}\n" if words.size else ""
+
+
+class ImageWriter(Simulator):
+    """Takes what is loaded into a core's memories; each distinct content becomes one file of the layer's folder.
+
+    Attributes:
+        folder: Folder of the layer that is being loaded.
+        commands: Lines ``load MEMORY ADDRESS FILE`` since the caller last cleared them.
+    """
+
+    def __init__(self) -> None:  # no library is loaded: nothing runs here
+        self._core = None
+        self.folder = Path()
+        self.commands: list[str] = []
+        self._names: dict[tuple[Path, Memory, str], str] = {}
+
+    def write(self, memory: Memory, address: int, data: NDArray[Any]) -> None:
+        """Write a file unless the layer already has one of this content, and the command that loads it."""
+        text = to_hex(np.asarray(data).reshape(-1))
+        key = (self.folder, memory, text)
+        if key not in self._names:
+            number = sum(folder == self.folder and kind == memory for folder, kind, _ in self._names)
+            self._names[key] = f"{memory.name.lower()}{number:02}.hex"
+            (self.folder / self._names[key]).write_text(text, encoding="ascii")
+        self.commands.append(f"load {int(memory)} {address} {self._names[key]}")
