@@ -28,7 +28,8 @@ def spikequant_exporters() -> list[type[Exporter]]:
 
 @hookimpl
 def spikequant_commands() -> list[click.Command]:
-    """Offer ``spikequant wave``."""
+    """Offer ``spikequant wave`` and ``spikequant area``."""
+    from spikequant_mint_rtl.area.command import area
     from spikequant_mint_rtl.inspection.command import wave
 
-    return [wave]
+    return [wave, area]
