@@ -30,7 +30,7 @@ module mint_core #(
   localparam int unsigned RowIdxWidth   = $clog2(RowWords);
   localparam int unsigned WeightsInWord = 32 / WeightBits;
   localparam int unsigned RowAddrWidth  = $clog2(WeightRows);
-  localparam int unsigned SumAddrWidth  = $clog2(SumRows);
+  localparam int unsigned SumAddrWidth  = (SumRows > 1) ? $clog2(SumRows) : 1;
   localparam int unsigned ThetaBits     = Uq ? mint_pkg::ScaleWidth : AccBits;
 
   mint_pkg::config_t cfg;
@@ -236,32 +236,18 @@ module mint_core #(
     .beat_double_o(beat_double)
   );
 
-  // What is added lane by lane: a bias, a partial sum, or the constant of each lane with a shortcut's spike.
-  logic [mint_pkg::Lanes-1:0]              fired, saturated, shortcut, add_valid;
-  logic [mint_pkg::Lanes-1:0][AccBits-1:0] acc, sums, addend;
+  // What is added lane by lane beside partial sums: a bias, or the constant of each lane with a shortcut's spike.
+  logic [mint_pkg::Lanes-1:0] fired, saturated, shortcut;
 
   for (genvar i = 0; i < int'(mint_pkg::LaneWords); i++) begin : g_shortcut
     assign shortcut[32*i+:32] = (shortcut_valid && lane_word == 2'(i)) ? spike_word : '0;
   end
-  assign add_valid = shortcut | {mint_pkg::Lanes{bias_valid || sum_valid}};
-  assign addend    = sum_valid ? sums : bias;
-
-  mint_sums #(
-    .AccBits(AccBits),
-    .Depth  (SumRows)
-  ) u_sums (
-    .clk_i,
-    .we_i   (sum_write),
-    .re_i   (sum_read),
-    .addr_i (sum_addr[SumAddrWidth-1:0]),
-    .wdata_i(acc),
-    .rdata_o(sums)
-  );
 
   mint_array #(
     .WeightBits   (WeightBits),
     .PotentialBits(PotentialBits),
     .AccBits      (AccBits),
+    .SumRows      (SumRows),
     .Uq           (Uq)
   ) u_array (
     .clk_i,
@@ -271,14 +257,17 @@ module mint_core #(
     .acc_double_i (beat_double),
     .spike_i      (beat_spike),
     .weights_i    (weights),
-    .add_valid_i  (add_valid),
-    .addend_i     (addend),
+    .bias_valid_i (shortcut | {mint_pkg::Lanes{bias_valid}}),
+    .bias_i       (bias),
+    .sum_valid_i  (sum_valid),
+    .sum_read_i   (sum_read),
+    .sum_write_i  (sum_write),
+    .sum_addr_i   (sum_addr[SumAddrWidth-1:0]),
     .drop_i       (drop),
     .lif_valid_i  (step && !cfg.loops.phases.readout),
     .rules_i      (cfg.lif),
     .theta_i      (theta),
     .multiplier_i (multiplier),
-    .acc_o        (acc),
     .fired_o      (fired),
     .saturated_o  (saturated),
     .row_capture_i(stepped),
