@@ -30,4 +30,5 @@ def command(count: int) -> None:
     sys.exit(1 if low else 0)
 
 
-command(prog_name="python -m spikequant_mint_rtl.coverage")
+if __name__ == "__main__":
+    command(prog_name="python -m spikequant_mint_rtl.coverage")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def _residual(rng: np.random.Generator, neuron: Neuron, image: Input) -> Program
         Readout("out"),
     ]
     straight = ["x", "c1", "l1", "c2", "sum", "l2", "or", "mean", "c3", "l3", "flat", "fc", "out"]
-    pairs = [*zip(straight, straight[1:], strict=False), ("l1", "skip"), ("skip", "sum")]
+    pairs = [*pairwise(straight), ("l1", "skip"), ("skip", "sum")]
     return Program(tuple(nodes), tuple(Edge(source, target) for source, target in pairs), timesteps=3)
 
 

@@ -67,7 +67,7 @@ def host_accesses(library: Path) -> dict[Point, int]:
 
 def table(files: Sequence[FileCoverage]) -> list[str]:
     """Return the lines of a table: shares and counts of lines, branches and toggles by file."""
-    rows = [("file", "lines", "branches", "toggles")]
+    rows: list[tuple[str, ...]] = [("file", "lines", "branches", "toggles")]
     for one in files:
         rows.append((one.file, _shown(one.lines), _shown(one.points), _shown(one.toggles)))
     sums = [

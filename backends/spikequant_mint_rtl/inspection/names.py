@@ -30,6 +30,7 @@ CONTROL = {
 PORTS = {"busy": "busy_o", "row_valid": "row_valid_o"}
 TOP = "mint_core__DOT__"
 COUNTER_BITS = 64
+LANE_INDEX = re.compile(r"\bg_lane_(\d+)\.")
 LANE = re.compile(r"u_array__DOT__g_lane_(\d+)__DOT__(?:\w+__DOT__)?u_pe__DOT__(\w+)$")
 
 
@@ -94,7 +95,8 @@ class Names:
             found = LANE.search(name)
             if found is not None:
                 self._lanes[int(found[1]), found[2]] = Field(name, width)
-            self._plain[readable_path(name) if name.startswith(TOP) else name] = Field(name, width)
+            path = LANE_INDEX.sub(r"g_lane[\1].", readable_path(name)) if name.startswith(TOP) else name
+            self._plain[path] = Field(name, width)
         self._widths = signals
         self._inputs = {name for name, _ in model.inputs}
 
