@@ -23,7 +23,7 @@ from spikequant_mint_rtl.schedule import Plan
 from spikequant_mint_rtl.wiring import map_shape
 
 BENCH = Path(__file__).parent / "bench"
-BENCH_FILES = ("bench.sv", "bench.cpp", "core.h", "files.h", "cocotb_bench.py", "cocotb_run.py")
+BENCH_FILES = ("bench.sv", "bench.cpp", "core.h", "files.h", "public.vlt", "cocotb_bench.py", "cocotb_run.py")
 FORMAT = 1
 PACKAGE_FIELDS = {
     "WeightBits": "weight_bits",
