@@ -82,9 +82,7 @@ def _source(work: Work, tiles: range, sample: int, block: Block, one: Pass) -> s
     if part.source is None:
         return f"ones {band.height * band.width * count}"
     buffer = work.buffers[part.source.name]
-    return (
-        f"gather {buffer} {sample} {part.steps} {band.y} {band.height} {band.x} {band.width} {words.start} {count}"
-    )
+    return f"gather {buffer} {sample} {part.steps} {band.y} {band.height} {band.x} {band.width} {words.start} {count}"
 
 
 def _destination(layer: Layer, tiles: range, sample: int, block: Block, address: int) -> str:

@@ -62,7 +62,7 @@ class Emission:
     @property
     def samples(self) -> int:
         """Number of samples."""
-        return next(iter(self.values.values())).shape[1]
+        return int(next(iter(self.values.values())).shape[1])
 
     @property
     def cores(self) -> tuple[CoreConfig, ...]:
@@ -126,7 +126,7 @@ def parameters(emission: Emission) -> dict[str, object]:
             }
             for i, layer in enumerate(emission.layers)
         ],
-        "provenance": {key: value for key, value in emission.program.provenance.items()},
+        "provenance": dict(emission.program.provenance),
     }
 
 

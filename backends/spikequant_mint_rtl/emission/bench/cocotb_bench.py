@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -52,9 +52,9 @@ class Layer:
     width: int
     buffer: int
     name: str
-    rows: list[int]
-    fired: list[int]
-    words: list[int]
+    rows: list[int] = field(default_factory=list)
+    fired: list[int] = field(default_factory=list)
+    words: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -100,13 +100,13 @@ def read_program(folder: Path) -> Program:
         elif kind == "layer":
             place = folder / f"layer{len(program.layers):02}"
             readout = words[1] == "readout"
-            expected = [[] if readout and name != "rows" else read_hex(place / f"{name}.hex") for name in EXPECTED]
-            sizes = [int(word) for word in words[2:6]]
-            program.layers.append(Layer(place, int(words[0]), readout, *sizes, words[6], *expected))
+            channels, height, width, buffer = (int(word) for word in words[2:6])
+            layer = Layer(place, int(words[0]), readout, channels, height, width, buffer, words[6])
+            layer.rows = read_hex(place / "rows.hex")
+            if not readout:
+                layer.fired, layer.words = read_hex(place / "fired.hex"), read_hex(place / "words.hex")
+            program.layers.append(layer)
     return program
-
-
-EXPECTED = ("rows", "fired", "words")
 
 
 class Bench:
@@ -122,7 +122,7 @@ class Bench:
         for port in ("core_i", "host_we_i", "host_re_i", "host_sel_i", "host_addr_i", "host_wdata_i"):
             getattr(self.dut, port).value = 0
         self.dut.rst_ni.value = 1
-        cocotb.start_soon(Clock(self.dut.clk_i, 10, unit="ns").start())
+        Clock(self.dut.clk_i, 10, unit="ns").start()
         await FallingEdge(self.dut.clk_i)
         self.dut.rst_ni.value = 0
         for _ in range(2):
@@ -206,7 +206,7 @@ class Bench:
         for first, i, j, t in product(
             range(tile * LANES, (tile + tiles) * LANES, LANES), range(y, y + height), range(x, x + width), range(steps)
         ):
-            self.compare(*next(rows), sample, t, first, i, j)
+            self.compare(*next(rows), (sample, i, j, t), first)
 
     async def do_scatter(self, sample: int, address: int, *box: int) -> None:
         """Put what the core wrote into the layer's map, and compare it."""
@@ -221,9 +221,9 @@ class Bench:
             where = f"sample {sample}, timestep {t}, outputs from ({w * WORD}, {i}, {j})"
             self.equal(where, "spikes in memory", expected, target.data[place])
 
-    def compare(self, values: int, fired: int, sample: int, t: int, first: int, y: int, x: int) -> None:
-        """Compare one row."""
-        layer = self.layer
+    def compare(self, values: int, fired: int, place: tuple[int, int, int, int], first: int) -> None:
+        """Compare one row, whose first lane is a channel, at a sample, row, column and timestep."""
+        layer, (sample, y, x, t) = self.layer, place
         row = ((sample * layer.height + y) * layer.width + x) * self.program.timesteps + t
         lanes = min(LANES, layer.channels - first)
         for lane in range(lanes):
@@ -239,8 +239,8 @@ class Bench:
 
     def equal(self, where: str, what: str, expected: int, got: int) -> None:
         """Fail with the place of a difference."""
-        layer = self.layer
-        assert got == expected, f"layer {layer.name!r} ({layer.folder.name}), {where}: {what} expected {expected}, got {got}"
+        here = f"layer {self.layer.name!r} ({self.layer.folder.name}), {where}"
+        assert got == expected, f"{here}: {what} expected {expected}, got {got}"
 
 
 @cocotb.test()
