@@ -14,6 +14,7 @@ from spikequant_mint_rtl.area.yosys import run_yosys, yosys_version
 
 PACKAGE = Path(__file__).parent
 RTL = PACKAGE.parent / "rtl"
+_NEEDED = "give a library with an inverter, a buffer, gates and a flip-flop with asynchronous reset"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,11 @@ def circuit_area(circuit: Circuit, technology: Technology, cache: Path | None = 
             (scratch / f"{index}.sv").write_bytes(content)
         if technology.liberty is not None:
             (scratch / LIBRARY).write_bytes(technology.liberty)
-        run_yosys(scratch, script)
+        try:
+            run_yosys(scratch, script)
+        except BackendError as error:
+            told = f"{circuit.top} in '{technology.name}': {error}"
+            raise BackendError(told if technology.liberty is None else f"{told}; {_NEEDED}") from error
         made = scratch / "area.json"
         made.write_text(json.dumps({"area": _area(json.loads((scratch / "stat.json").read_text()), technology)}))
         return made
@@ -87,8 +92,5 @@ def _area(stat: dict[str, Any], technology: Technology) -> float:
         return float(str(design["estimated_num_transistors"]).rstrip("+")) + RESET_FLOP * flops
     left = sorted(name for name in cells if name.startswith("$"))
     if left:
-        raise BackendError(
-            f"library '{technology.name}' has no cell for {', '.join(left)}; "
-            "give one with inverters, gates and flip-flops with asynchronous active-low reset"
-        )
+        raise BackendError(f"library '{technology.name}' has no cell for {', '.join(left)}; {_NEEDED}")
     return float(design["area"])

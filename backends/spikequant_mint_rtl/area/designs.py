@@ -40,21 +40,23 @@ class Design:
 
     def circuits(self, part: str) -> list[tuple[Circuit, int]]:
         """Return the circuits whose areas, times their numbers, sum to the logic of a part."""
-        element = (Circuit(_ELEMENTS[self.uq], self._parameters(self.potential_bits)), 1)
-        fixed = (Circuit("fixed_rules_pe", (*self._parameters(self.potential_bits), ("Uq", int(self.uq)))), 1)
-        sums = (("SumRows", SPAD_BITS // self.acc_bits), ("Uq", int(self.uq)))
-        row = (Circuit("mint_array", (*self._parameters(self.potential_bits), *sums), (*_ELEMENTS, *_MEMORIES)), 1)
-        buffers = (
-            ("WeightRows", WEIGHT_BITS_ON_CHIP // (LANES * self.weight_bits)),
-            ("SpikeDepthLog2", SPIKE_WORDS_LOG2),
-        )
-        # What is around the array does not depend on the width of U: one synthesis for both baselines.
-        rest = (
-            Circuit("mint_core", (*self._parameters(self.weight_bits), *sums, *buffers), ("mint_array", *_MEMORIES)),
-            1,
-        )
-        lanes = (element[0], LANES)
-        return {"pe": [element], "fixed": [fixed], "array": [lanes, row], "core": [lanes, row, rest]}[part]
+        own = self._parameters(self.potential_bits)
+        if part == "fixed":
+            return [(Circuit("fixed_rules_pe", (*own, ("Uq", int(self.uq)))), 1)]
+        element = Circuit(_ELEMENTS[self.uq], own)
+        if part == "pe":
+            return [(element, 1)]
+        # Around the elements a baseline is MINT with another width of U, but for one address decoder, and around
+        # the array U's width does not matter either: those circuits are synthesized once for all designs.
+        sums = ("SumRows", SPAD_BITS // self.acc_bits)
+        wide = ("Uq", int(self.potential_bits > self.weight_bits))
+        row = Circuit("mint_array", (*own, sums, wide), (*_ELEMENTS, *_MEMORIES))
+        if part == "array":
+            return [(element, LANES), (row, 1)]
+        rows = ("WeightRows", WEIGHT_BITS_ON_CHIP // (LANES * self.weight_bits))
+        buffers = (rows, ("SpikeDepthLog2", SPIKE_WORDS_LOG2))
+        rest = Circuit("mint_core", (*self._parameters(self.weight_bits), sums, *buffers), ("mint_array", *_MEMORIES))
+        return [(element, LANES), (row, 1), (rest, 1)]
 
     def memory_bits(self, part: str) -> int:
         """Return the bits of memory that belong to a part: scratchpads; for the core, buffers and constants too."""

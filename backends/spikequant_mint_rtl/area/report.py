@@ -26,7 +26,8 @@ PAPER_AVERAGE = "MINT, Section I: 85 % of PE-array area saved on average"
 DESIGN_NOTES = (
     "accumulators have n + {headroom} bits in every design.",
     "UQ multiplies the accumulator by a 32-bit scale and keeps the low 32 bits of the product; its LIF unit has "
-    "32 bits. U of 32 bits stands for the paper's admm-Ufp, U of n bits for its admm-Uq.",
+    "32 bits. U of 32 bits stands for the paper's admm-Ufp, U of n bits for its admm-Uq. Outside the array its core is "
+    "billed as MINT's, without the address decoder of the scales.",
 )
 
 

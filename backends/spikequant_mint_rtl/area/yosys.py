@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spikequant.backend import Availability
 from spikequant.build_cache import run_tool
-from spikequant.errors import BackendError
+from spikequant.errors import BackendError, one_line
 
 REMEDY = "pip install 'spikequant[formal]'"
 
@@ -52,8 +52,14 @@ def run_yosys(folder: Path, script: str) -> str:
         script: Yosys commands, one a line.
 
     Raises:
-        BackendError: pyosys is missing, or the script failed; the message holds the end of its output.
+        BackendError: pyosys is missing, or the script failed; the message holds its error.
     """
     yosys_version()
     (folder / "run.ys").write_text(script)
-    return run_tool([sys.executable, "-c", _CHILD, folder], remedy=REMEDY)
+    try:
+        return run_tool([sys.executable, "-c", _CHILD, folder], remedy=REMEDY)
+    except BackendError as error:
+        told = str(error)
+        raise BackendError(
+            f"Yosys: {one_line(told[told.find('ERROR: ') + 7 :])}" if "ERROR: " in told else told
+        ) from error
