@@ -61,8 +61,10 @@ def layer_of(program: Program, neuron: Neuron) -> Layer:
     if bias is not None and not any(isinstance(part, Taps) for part in parts):
         parts = (*parts, Shortcut(None, None, bias, 1))
         bias = None
-    if isinstance(neuron, Readout) and any(isinstance(p, Taps) and p.planes > 1 and p.steps > 1 for p in parts):
+    planes = any(isinstance(part, Taps) and part.planes > 1 for part in parts)
+    if isinstance(neuron, Readout) and planes and any(part.steps > 1 for part in parts):
         # Bit-planes double the accumulators, which a readout keeps: sum up in one pass, read out in another.
+        # A layer that is still (all parts of one step) is summed up only once, before anything is kept.
         parts = (*parts, Shortcut(None, None, np.zeros(shape[0], np.int64), 1))
     return Layer(parts, neuron, shape, pool_behind(program, neuron), program.timesteps, bias)
 
