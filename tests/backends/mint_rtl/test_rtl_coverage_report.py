@@ -39,7 +39,8 @@ def test_a_line_counts_when_any_point_on_it_was_passed(tmp_path):
     assert [(point.line, point.comment) for point in one.missed] == [(12, "else"), (20, "if")]
     assert too_low([one], 0.6) == []
     assert too_low([one]) == ["mint_regs.sv: 66.7 % of the lines covered; at least 95 % are needed"]
-    assert table([one])[1].split() == "mint_regs.sv 66.7 % (4 of 6) 33.3 % (1 of 3) 50.0 % (1 of 2)".split()
+    row_shown = " ".join(table([one])[1].split())
+    assert row_shown == "mint_regs.sv 66.7 % (4 of 6) 33.3 % (1 of 3) 50.0 % (1 of 2)"
 
 
 def test_runs_add_up(tmp_path):
