@@ -180,11 +180,11 @@ class Inspection:
 
     def _pause(self, core: InspectedSimulator) -> None:
         self._core = core
-        if self._until():
+        if not self._abandoned and self._until():
             self._parked.release()
             self._go.acquire()
-            if self._abandoned:
-                raise _Abandoned
+        if self._abandoned:
+            raise _Abandoned
 
     def _wait(self) -> None:
         self._parked.acquire()

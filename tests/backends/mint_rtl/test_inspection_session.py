@@ -95,6 +95,16 @@ def test_a_session_can_be_left_in_the_middle():
         opened.peek("state")
 
 
+def test_an_interrupted_wait_can_be_left():
+    """As after Ctrl-C: the run goes on towards something that never comes, and leaving the session ends it."""
+    program = chain([Input("x", (500,), bits=1), Dense("fc", np.ones((9, 500), int)), Readout("o")], timesteps=50)
+    with inspect(program) as opened:
+        opened.start(np.ones((40, 500), int))
+        opened._until = lambda: False
+        opened._go.release()
+    assert not opened.running
+
+
 def test_wrong_use_is_named(session):
     with pytest.raises(UsageError, match=r"^there is no run to step through; begin one with start\(inputs\)$"):
         session.step()
