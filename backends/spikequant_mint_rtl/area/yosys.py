@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from spikequant.errors import BackendError, one_line
 REMEDY = "pip install 'spikequant[formal]'"
 
 # Yosys ends its whole process at an error and prints to the process's own stdout: it gets another process.
+# It hands the path of its temporary files to a shell, unquoted: they lie in the folder it works in.
 _CHILD = """
 import os, sys
 from pyosys import libyosys
@@ -57,7 +59,7 @@ def run_yosys(folder: Path, script: str) -> str:
     yosys_version()
     (folder / "run.ys").write_text(script)
     try:
-        return run_tool([sys.executable, "-c", _CHILD, folder], remedy=REMEDY)
+        return run_tool([sys.executable, "-c", _CHILD, folder], {**os.environ, "TMPDIR": "."}, REMEDY)
     except BackendError as error:
         told = str(error)
         raise BackendError(

@@ -84,6 +84,15 @@ def test_no_file_name_reaches_the_synthesis_script(tiny, cache, tmp_path, monkey
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
 
 
+def test_no_folder_name_reaches_a_shell(tiny, cache, tmp_path, monkeypatch):
+    hostile = tmp_path / "a b $(touch hit)"
+    hostile.mkdir()
+    monkeypatch.setenv("TMPDIR", str(hostile))
+    assert circuit_area(ELEMENT, read_technology(tiny), hostile) == circuit_area(ELEMENT, read_technology(tiny), cache)
+    assert all(path.name.startswith("area-") for path in hostile.iterdir())
+    assert list(tmp_path.iterdir()) == [hostile]
+
+
 def test_a_library_without_a_needed_flip_flop_is_refused(tmp_path, cache):
     path = tmp_path / "few.lib"
     path.write_text(library("DFF"))
