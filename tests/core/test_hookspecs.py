@@ -11,7 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from spikequant import Candidate, hookspecs
+from spikequant.exporter import export_to
 from spikequant.model import InputCoding, SpikingModel
+from spikequant.nir_profile import read_program
+from spikequant.program import Dense, Input, Readout, chain
 from spikequant.registry import FILE_HOOKS, HOOKS, discover
 from spikequant.testing import backend_checks, learner_checks, neuron_checks, quantizer_checks, selector_checks
 
@@ -111,6 +114,15 @@ def test_the_selector_keeps_its_contract(offered):
 
 def test_the_backend_keeps_its_contract(offered):
     assert backend_checks.failures(offered("spikequant_backends")) == {}
+
+
+def test_the_exporter_writes_a_folder(offered, tmp_path):
+    program = chain([Input("x", (1,)), Dense("fc", np.array([[2]])), Readout("out")], 3)
+    lines = export_to(offered("spikequant_exporters"), program, np.array([[5]]), tmp_path / "out")
+    assert lines == ["1 readouts expected"]
+    assert str(read_program(tmp_path / "out" / "model.nir")) == str(program)
+    with np.load(tmp_path / "out" / "expected.npz") as archive:
+        assert archive["out"].ravel().tolist() == [10, 20, 30]
 
 
 def test_the_data_set_loads(offered):
