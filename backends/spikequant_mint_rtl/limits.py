@@ -234,10 +234,11 @@ def _scaled_width(layer: Layer) -> str | None:
     if isinstance(layer.neuron, ScaledLif):
         h_low, h_high = layer.neuron.pre_reset_limits(low, high)
         half = (1 << layer.neuron.fraction) >> 1
+        shifted = layer.neuron.potential_limits[1] << layer.neuron.fraction
     else:
         top = layer.neuron.potential_limits[1] if isinstance(layer.neuron, Lif) else 0
-        h_low, h_high, half = low - top - 1, high + top, 0
-    worst = max(-h_low - 1, h_high + half, int(abs(theta).max()), int(scale.max()))
+        h_low, h_high, half, shifted = low - top - 1, high + top, 0, 0
+    worst = max(-h_low - 1, h_high + half, int(abs(theta).max()), int(scale.max()), shifted)
     if worst <= SCALE_TOP and int(scale.min()) > 0:
         return None
     return f"needs {worst.bit_length() + 1} bits for H, theta and multiplier, and the baseline's lanes have 32"
