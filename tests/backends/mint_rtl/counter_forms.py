@@ -146,8 +146,5 @@ def _shortcut(part, seen, tile, lanes, position, samples, once, summed):
     """Additions of an identity shortcut; a constant's spikes are everywhere, in idle lanes of a word too."""
     if part.source is None:
         return summed * -(-lanes // WORD) * WORD
-    bits = seen[part.source.name]
-    chosen = bits[
-        : 1 if once else None, samples.start : samples.stop, 0, tile * LANES : tile * LANES + lanes, *position
-    ]
-    return int(chosen.sum())
+    bits = seen[part.source.name][: 1 if once else None, samples.start : samples.stop, 0]
+    return int(bits[:, :, tile * LANES : tile * LANES + lanes, position[0], position[1]].sum())
