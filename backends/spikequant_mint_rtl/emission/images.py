@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +35,16 @@ class ImageWriter(Simulator):
         self._core = None
         self.folder = Path()
         self.commands: list[str] = []
-        self._names: dict[tuple[Path, Memory, str], str] = {}
+        self._names: dict[tuple[Path, Memory, bytes], str] = {}
+        self._numbers: Counter[tuple[Path, Memory]] = Counter()
 
     def write(self, memory: Memory, address: int, data: NDArray[Any]) -> None:
         """Write a file unless the layer already has one of this content, and the command that loads it."""
         text = to_hex(np.asarray(data).reshape(-1))
-        key = (self.folder, memory, text)
+        key = (self.folder, memory, hashlib.sha256(text.encode("ascii")).digest())
         if key not in self._names:
-            number = sum(folder == self.folder and kind == memory for folder, kind, _ in self._names)
+            number = self._numbers[self.folder, memory]
+            self._numbers[self.folder, memory] += 1
             self._names[key] = f"{memory.name.lower()}{number:02}.hex"
             (self.folder / self._names[key]).write_text(text, encoding="ascii")
         self.commands.append(f"load {int(memory)} {address} {self._names[key]}")
