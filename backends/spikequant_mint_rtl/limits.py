@@ -21,7 +21,7 @@ from spikequant_mint.scaled_lif import ScaledLif
 from spikequant_mint_rtl.buffers import Buffers
 from spikequant_mint_rtl.layer import ACC_WIDTHS, WEIGHT_WIDTHS, Layer, Taps, code_bits, per_output
 from spikequant_mint_rtl.schedule import FitError, plan_layer
-from spikequant_mint_rtl.widths import acc_bits_needed, sum_limits
+from spikequant_mint_rtl.widths import acc_bits_needed, signed_width, sum_limits
 from spikequant_mint_rtl.wiring import WiringError, layer_of
 
 MAX_INPUT_BITS = 8
@@ -246,8 +246,13 @@ def _scaled_width(layer: Layer) -> str | None:
 
 def _per_lane(program: Program, node: Node, constants: dict[str, IntArray | None]) -> str | None:
     for field, value in constants.items():
-        if value is not None and not _fits_lanes(value, program.shapes[node.name][0]):
+        if value is None:
+            continue
+        if not _fits_lanes(value, program.shapes[node.name][0]):
             return f"has a {field} per neuron that differs within a channel, and the core holds one per channel"
+        width = signed_width([int(value.min()), int(value.max())])
+        if width > ACC_WIDTHS[-1]:
+            return f"has a {field} of {width} bits, and the core's registers have at most {ACC_WIDTHS[-1]}"
     return None
 
 

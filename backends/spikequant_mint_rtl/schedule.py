@@ -227,7 +227,8 @@ def _need(layer: Layer, buffers: Buffers, acc_bits: int, rows: int) -> str:
     """Say what the smallest piece of a layer needs."""
     passes = _passes(layer, rows, 1)
     if passes is None:
-        return f"needs 32 weight rows at least, and the core holds {rows}"
+        least = max(min(part.stored[0], WORD) for part in layer.taps)
+        return f"needs {least} weight rows at least, and the core holds {rows} (backend option weight_bytes)"
     size = min(layer.pool[0], layer.out_shape[1]), min(layer.pool[1], layer.out_shape[2])
     sums = size[0] * size[1] * _sum_steps(layer)
     if len(passes) > 1 and sums > buffers.sum_rows(acc_bits):
