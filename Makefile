@@ -1,13 +1,15 @@
 # make demo   the main job on real data, on a fresh machine
 # make test   everything: lint is apart; real Lava, real Verilator, against the built wheel
+# make nightly  a thousand random networks, each in three ways of cutting, on the RTL against the oracle
 PYTHON ?= python3
 VENV := .venv
 TEST_VENV := .venv-test
 CONSTRAINTS := -c constraints.txt
+NETWORKS ?= 1000
 PACKAGES := spikequant $(notdir $(wildcard plugins/spikequant_*) $(wildcard backends/spikequant_*))
 SOURCES := $(shell find core plugins backends -type f -not -name '*.pyc')
 
-.PHONY: demo test lint docs bench rtl-coverage wheel clean
+.PHONY: demo test nightly rtl-coverage lint docs bench wheel clean
 
 demo: $(VENV)/ready
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo.sh
@@ -27,6 +29,11 @@ docs: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python -m benchmarks
+
+nightly: $(VENV)/ready
+	cd tests && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SPIKEQUANT_NO_SKIP=1 SPIKEQUANT_RTL_NETWORKS=$(NETWORKS) \
+	  "$(CURDIR)/$(VENV)/bin/python" -m pytest -c ../pyproject.toml --rootdir .. -q $(PYTEST_ARGS) \
+	  backends/mint_rtl/test_mint_rtl_random_networks.py backends/mint_rtl/test_mint_rtl_whole_networks.py
 
 rtl-coverage: $(VENV)/ready
 	$(VENV)/bin/python -m spikequant_mint_rtl.coverage

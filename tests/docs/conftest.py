@@ -77,5 +77,6 @@ def explored(trained, tmp_path_factory):
     main(["calibrate", str(folder)])
     main(["significance", str(folder), *levels])
     main(["explore", str(folder), *levels, "--target", "100"])
+    main(["energy", str(folder), "--samples", "4"])
     main(["report", str(folder)])
     return folder
