@@ -12,6 +12,7 @@ from spikequant.errors import UsageError
 from spikequant.files import check_writable, reason, replacing
 from spikequant_mint_rtl.area.designs import PARTS
 from spikequant_mint_rtl.area.study import HEADROOM, area_study
+from spikequant_mint_rtl.area.tables import report_text
 from spikequant_mint_rtl.area.technology import read_technology
 
 WIDTHS = ("8", "4", "2")
@@ -39,7 +40,13 @@ class Chosen(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 @click.option(
     "--bits", type=Chosen(WIDTHS), default=",".join(WIDTHS), show_default=True, help="Widths of weights; U as wide."
 )
-@click.option("--parts", type=Chosen(PARTS), default=",".join(PARTS), show_default=True, help="What to synthesize.")
+@click.option(
+    "--parts",
+    type=Chosen((*PARTS, "steps")),
+    default=",".join(PARTS),
+    show_default=True,
+    help="What to synthesize; steps: from the paper's element to ours, change by change.",
+)
 @click.option(
     "--liberty", type=click.Path(path_type=Path), help="Liberty library (.lib, .lib.gz): um^2 instead of transistors."
 )
@@ -90,6 +97,6 @@ def area(
     if as_json:
         emit(report.to_json())
         return
-    plain.print(str(report))
+    plain.print(report_text(report))
     if save is not None:
         plain.print(f"\nwritten: {save}")

@@ -1,4 +1,4 @@
-"""What is synthesized: three designs at a weight width, each as a processing element, an array and a core."""
+"""What is synthesized: three designs at a weight width, each as processing elements, an array and a core."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from spikequant_mint_rtl.area.circuit import Circuit
 
 LANES = 128
-PARTS = ("pe", "array", "core")
+PARTS = ("paper", "pe", "array", "core")
+# From the element in the paper's form to the one in rtl/, one change at a time.
+STEPS = ("low", "unshifted", "wired")
 SPAD_BITS = 8 * 1024  # per lane
 WEIGHT_BITS_ON_CHIP = 8 * 144 * 1024
 SPIKE_WORDS_LOG2 = 14
@@ -16,6 +18,12 @@ TILES = 64
 SCALE_BITS = 32
 _MEMORIES = ("mint_ram",)
 _ELEMENTS = ("mint_pe", "uq_pe")
+_PAPER_ELEMENTS = ("paper_mint_pe", "paper_uq_pe")
+_PAPER_PRODUCTS = {
+    "paper": (("ProductBits", 64), ("Shifted", 1)),
+    "low": (("ProductBits", 32), ("Shifted", 1)),
+    "unshifted": (("ProductBits", 32), ("Shifted", 0)),
+}
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,11 @@ class Design:
     def circuits(self, part: str) -> list[tuple[Circuit, int]]:
         """Return the circuits whose areas, times their numbers, sum to the logic of a part."""
         own = self._parameters(self.potential_bits)
-        if part == "fixed":
+        if part == "wired":
             return [(Circuit("fixed_rules_pe", (*own, ("Uq", int(self.uq)))), 1)]
+        if part in _PAPER_PRODUCTS:
+            product = _PAPER_PRODUCTS[part] if self.uq else ()
+            return [(Circuit(_PAPER_ELEMENTS[self.uq], (*own, *product)), 1)]
         element = Circuit(_ELEMENTS[self.uq], own)
         if part == "pe":
             return [(element, 1)]
@@ -60,7 +71,7 @@ class Design:
 
     def memory_bits(self, part: str) -> int:
         """Return the bits of memory that belong to a part: scratchpads; for the core, buffers and constants too."""
-        if part in ("pe", "fixed"):
+        if part not in ("array", "core"):
             return SPAD_BITS
         if part == "array":
             return LANES * SPAD_BITS

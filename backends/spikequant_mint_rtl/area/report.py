@@ -1,4 +1,4 @@
-"""The areas as values, as JSON and as tables; no figure goes without its technology and assumptions."""
+"""The areas as values and as JSON; no figure goes without its technology and assumptions."""
 
 from __future__ import annotations
 
@@ -7,28 +7,7 @@ from typing import Any
 
 from spikequant_mint_rtl.area.designs import Design
 from spikequant_mint_rtl.area.technology import Technology
-
-TITLES = {
-    "pe": "PE: one processing element, rules set by registers",
-    "fixed": "PE with the papers' rules wired: leak 1/2 on read, rounded down, reset to zero",
-    "array": "array: 128 PEs, their adder inputs and the port through which rows are read",
-    "core": "core: array, controller, address generator, registers and counters",
-}
-MEMORIES = {
-    "pe": "1 KB scratchpad",
-    "fixed": "1 KB scratchpad",
-    "array": "1 KB scratchpad per PE",
-    "core": "scratchpads, 144 KB of weights, 64 KB of spikes, constants of 64 tiles",
-}
-PAPER = "MINT, Fig. 6: PE-array area saved against U in fp32"
-PAPER_SAVED = {"SpinalFlow": {8: 76, 4: 86, 2: 93}, "PTB": {8: 93, 4: 95, 2: 96}}
-PAPER_AVERAGE = "MINT, Section I: 85 % of PE-array area saved on average"
-DESIGN_NOTES = (
-    "accumulators have n + {headroom} bits in every design.",
-    "UQ multiplies the accumulator by a 32-bit scale and keeps the low 32 bits of the product; its LIF unit has "
-    "32 bits. U of 32 bits stands for the paper's admm-Ufp, U of n bits for its admm-Uq. Outside the array its core is "
-    "billed as MINT's, without the address decoder of the scales.",
-)
+from spikequant_mint_rtl.area.words import DESIGN_NOTES, LETTERS, PAPER, PAPER_AVERAGE, PAPER_SAVED, TITLES, letters
 
 
 @dataclass(frozen=True)
@@ -36,7 +15,7 @@ class Row:
     """Area of one part of one design.
 
     Attributes:
-        part: ``pe``, ``fixed``, ``array`` or ``core``.
+        part: ``paper``, ``low``, ``unshifted``, ``wired``, ``pe``, ``array`` or ``core``.
         design: Which accelerator.
         logic: Area without any memory, in the report's unit.
         memory_bits: Size of the memories that belong to the part.
@@ -68,7 +47,7 @@ class AreaReport:
     def assumptions(self) -> dict[str, str]:
         """What the figures rest on, in words, by the letter used beside them."""
         words = (*self.technology.assumptions.values(), *(n.format(headroom=self.headroom) for n in DESIGN_NOTES))
-        return dict(zip("abcd", words, strict=True))
+        return dict(zip(LETTERS, words, strict=True))
 
     def row(self, part: str, bits: int, key: str) -> Row:
         """Return one area; raises ``KeyError`` if it was not measured."""
@@ -101,6 +80,7 @@ class AreaReport:
             "areas": [
                 {
                     "part": row.part,
+                    "words": TITLES[row.part],
                     "design": row.design.key,
                     "weight_bits": row.design.weight_bits,
                     "potential_bits": row.design.potential_bits,
@@ -110,7 +90,7 @@ class AreaReport:
                     "memory": self.technology.memory(row.memory_bits),
                     "with_memory": self.total(row),
                     **measured,
-                    "assumptions": list("abcd"),
+                    "assumptions": list(letters(row.part)),
                 }
                 for row in self.rows
             ],
@@ -122,7 +102,7 @@ class AreaReport:
                     "logic": self.saved(part, bits, against),
                     "with_memory": self.saved(part, bits, against, memory=True),
                     "technology": self.technology.name,
-                    "assumptions": list("abcd"),
+                    "assumptions": list(letters(part)),
                 }
                 for part, bits in self.measured
                 for against in ("uq_fp", "uq_q")
@@ -134,9 +114,3 @@ class AreaReport:
     def measured(self) -> list[tuple[str, int]]:
         """Parts and widths, in the order of the rows."""
         return list(dict.fromkeys((row.part, row.design.weight_bits) for row in self.rows))
-
-    def __str__(self) -> str:
-        """Return tables, each headed by unit, technology and assumptions, beside the paper's figures."""
-        from spikequant_mint_rtl.area.tables import report_text
-
-        return report_text(self)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from spikequant_mint_rtl.area.circuit import circuit_area
-from spikequant_mint_rtl.area.designs import PARTS, designs
+from spikequant_mint_rtl.area.designs import PARTS, STEPS, designs
 from spikequant_mint_rtl.area.report import AreaReport, Row
 from spikequant_mint_rtl.area.technology import Technology
 from spikequant_mint_rtl.area.yosys import yosys_version
@@ -17,9 +17,13 @@ HEADROOM = 13
 
 
 def part_names(parts: Sequence[str]) -> list[str]:
-    """Return the parts that are shown, in order: a processing element is also shown with the papers' fixed rules."""
-    shown = [part for part in PARTS if part in parts]
-    return [name for part in shown for name in ((part, "fixed") if part == "pe" else (part,))]
+    """Return the parts that are measured, in the order of the tables.
+
+    >>> part_names(["pe", "paper", "steps"])
+    ['paper', 'low', 'unshifted', 'wired', 'pe']
+    """
+    order = ("paper", "steps", *PARTS[1:])
+    return [name for part in order if part in parts for name in (STEPS if part == "steps" else (part,))]
 
 
 def area_study(
@@ -35,7 +39,8 @@ def area_study(
 
     Args:
         bits: Widths n of weights; MINT's U has n bits too.
-        parts: Some of ``pe``, ``array``, ``core``.
+        parts: Some of ``paper`` (the processing element as the paper draws it), ``pe`` (as in ``rtl/``), ``steps``
+            (what lies between these two), ``array``, ``core``.
         technology: What to map to; default the transistor estimate.
         headroom: The accumulator has n + headroom bits; 13 adds 2**13 inputs without loss.
         cache: Where results are kept; default the user's cache.
