@@ -6,6 +6,7 @@ VENV := .venv
 TEST_VENV := .venv-test
 CONSTRAINTS := -c constraints.txt
 NETWORKS ?= 1000
+JOBS ?= auto
 PACKAGES := spikequant $(notdir $(wildcard plugins/spikequant_*) $(wildcard backends/spikequant_*))
 SOURCES := $(shell find core plugins backends -type f -not -name '*.pyc')
 
@@ -16,7 +17,8 @@ demo: $(VENV)/ready
 
 test: $(TEST_VENV)/ready
 	cd tests && PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" OMP_WAIT_POLICY=PASSIVE SPIKEQUANT_NO_SKIP=1 \
-	  "$(CURDIR)/$(TEST_VENV)/bin/python" -m pytest -c ../pyproject.toml --rootdir .. -q --durations=15 $(PYTEST_ARGS) . \
+	  "$(CURDIR)/$(TEST_VENV)/bin/python" -m pytest -c ../pyproject.toml --rootdir .. -q -n $(JOBS) --dist loadfile --durations=15 \
+	  $(PYTEST_ARGS) . \
 	  --doctest-modules --pyargs $(PACKAGES)
 
 lint: $(VENV)/ready
@@ -32,7 +34,7 @@ bench: $(VENV)/ready
 
 nightly: $(VENV)/ready
 	cd tests && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SPIKEQUANT_NO_SKIP=1 SPIKEQUANT_RTL_NETWORKS=$(NETWORKS) \
-	  "$(CURDIR)/$(VENV)/bin/python" -m pytest -c ../pyproject.toml --rootdir .. -q $(PYTEST_ARGS) \
+	  "$(CURDIR)/$(VENV)/bin/python" -m pytest -c ../pyproject.toml --rootdir .. -q -n $(JOBS) $(PYTEST_ARGS) \
 	  backends/mint_rtl/test_mint_rtl_random_networks.py backends/mint_rtl/test_mint_rtl_whole_networks.py
 
 rtl-coverage: $(VENV)/ready
