@@ -9,6 +9,10 @@ from spikequant_mint_rtl.buffers import LANES, Buffers
 from spikequant_mint_rtl.builder import RTL
 from spikequant_mint_rtl.simulator import COUNTERS, Memory, Register
 
+EVENTS = (  # what each counter adds in the register file, in the order of their names
+    *("busy", "accumulate", "lanes", "row_read", "word_read", "word_write", "word_merge", "lanes", "shortcuts"),
+    *("sum_read", "sum_write", "lanes", "fires", "saturations"),
+)
 KINDS = {"count_t": "count", "place_t": "place", "addr_t": "address"}
 
 
@@ -90,7 +94,9 @@ def test_counters_are_those_of_the_register_file(page_of, package, registers):
     shown = [(quoted(name), int(number)) for number, name in re.findall(r"^\| (\d+) \| (`\w+`) \|", section, re.M)]
     first = numbers(package, "Reg")["Counters"]
     assert shown == [(name, first + 2 * i) for i, name in enumerate(COUNTERS)]
-    assert len(shown) == width(package, "NumCounters") == len(set(re.findall(r"counter_d\[(\d+)\] =", registers)))
+    added = dict(re.findall(r"counter_d\[(\d+)\] = counter_q\[\d+\] \+ 64'\(events_i\.(\w+)\);", registers))
+    assert len(shown) == width(package, "NumCounters")
+    assert added == {str(i): event for i, event in enumerate(EVENTS)}
 
 
 def test_sizes_of_memories_are_those_of_the_buffers(page_of, table):
