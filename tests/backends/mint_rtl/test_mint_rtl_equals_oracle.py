@@ -1,18 +1,24 @@
 """Every spike, stored potential and readout of the simulated accelerator is the oracle's."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from spikequant.oracle import run_oracle
-from spikequant.program import Conv2d, Dense, Flatten, Input, Leak, Lif, Readout, Reset, chain
+from spikequant.program import Conv2d, Dense, Flatten, Input, Lif, Readout, chain
 from spikequant.testing import backend_checks
 from spikequant.testing.backend import cases
 from spikequant.verify import compare
 from spikequant_mint_rtl.backend import MintRtlBackend
-from spikequant_mint_rtl.builder import CoreConfig, built_core, built_cores
-from spikequant_mint_rtl.executable import MintRtlExecutable
-from spikequant_mint_rtl.layer import layers_of
-from spikequant_mint_rtl.registers import core_configs
+from spikequant_mint_rtl.builder import built_cores
+from spikequant_mint_rtl.config import core_configs
+from spikequant_mint_rtl.schedule import plan_layer
+from spikequant_mint_rtl.wiring import layers_of
+
+sys.path.insert(0, str(Path(__file__).parent))
+from random_layers import random_bias, random_codes, random_input, random_lif, random_values
 
 BACKENDS = {skip: MintRtlBackend(zero_skip=skip) for skip in (True, False)}
 pytestmark = pytest.mark.skipif(
@@ -24,7 +30,8 @@ pytestmark = pytest.mark.skipif(
 def cores_built_side_by_side():
     """Build what the random programs of the contract need on all processors, not one after the other."""
     programs = [program for _, program, _ in cases(BACKENDS[True])]
-    configs = [config for program in programs for config in core_configs(program, layers_of(program)).values()]
+    buffers = BACKENDS[True].buffers
+    configs = [config for program in programs for config in core_configs(program, layers_of(program), buffers).values()]
     built_cores(list(dict.fromkeys(configs)))
 
 
@@ -40,43 +47,6 @@ def assert_identical(program, inputs):
             verdict = compare(expected, executable.run(inputs), [node.name for node in program.order])
         assert verdict.identical, f"zero_skip={skip}: {verdict}\n{program}"
     return expected
-
-
-def random_lif(rng, name, outputs, width):
-    top = 1 << (width + 2)
-    theta = rng.integers(-top // 4, top, rng.choice([1, outputs]))
-    return Lif(
-        name,
-        u_bits=width,
-        theta=theta.reshape(()) if theta.size == 1 else theta,
-        leak=Leak()
-        if rng.random() < 0.2
-        else Leak.by_shift(int(rng.integers(4)), rng.choice(["floor", "toward_zero"])),
-        order=rng.choice(["leak_on_read", "leak_on_store"]),
-        reset=Reset(rng.choice(["zero", "subtract"])),
-        bias=rng.integers(-top // 8, top // 8, outputs) if rng.random() < 0.4 else None,
-    )
-
-
-def random_codes(rng, width, *shape):
-    top = (1 << (width - 1)) - 1
-    return np.clip(np.round(rng.normal(0, max(top / 3, 0.8), shape)), -top - 1, top).astype(np.int64)
-
-
-def random_bias(rng, outputs):
-    return rng.integers(-40, 40, outputs) if rng.random() < 0.5 else None
-
-
-def random_input(rng, shape):
-    bits = int(rng.choice([1, 1, 3, 8]))
-    return Input("x", shape, bits=bits, coding=rng.choice(["direct", "per_step"]))
-
-
-def random_values(rng, program, batch):
-    node = program.input
-    lead = (batch,) if node.coding == "direct" else (program.timesteps, batch)
-    values = rng.integers(0, 1 << node.bits, (*lead, *node.shape))
-    return values * (rng.random(values.shape) < rng.choice([0.1, 0.5, 1.0]))
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -169,7 +139,7 @@ def test_extreme_sums_fill_the_accumulator():
 
 def test_network_larger_than_the_weight_memory_is_run_in_parts():
     rng = np.random.default_rng(8)
-    config = CoreConfig(8, 8, 16, weight_depth_log2=8, spike_depth_log2=10)
+    backend = MintRtlBackend(weight_bytes=32 << 10)
     program = chain(
         [
             Input("x", (100,), bits=1),
@@ -178,10 +148,28 @@ def test_network_larger_than_the_weight_memory_is_run_in_parts():
         ],
         timesteps=3,
     )
+    (layer,) = layers_of(program)
+    assert len(plan_layer(layer, backend.buffers, 8, 16).groups) == 2
     inputs = rng.integers(0, 2, (2, 100))
     expected = run_oracle(program, inputs)
-    with MintRtlExecutable(program, {"lif1": config}, {config: built_core(config)}, zero_skip=True) as executable:
+    with backend.compile(program) as executable:
         for _ in range(2):
             got = executable.run(inputs)
             assert compare(expected, got).identical
             assert got.counts.fires == expected.counts.fires
+
+
+def test_a_sum_that_does_not_fit_at_once_is_kept_in_the_scratchpad():
+    """300 inputs of 8 bits against 256 weight rows: two passes, and the same spikes."""
+    rng = np.random.default_rng(9)
+    backend = MintRtlBackend(weight_bytes=32 << 10)
+    nodes = [Input("x", (300,), bits=1, coding="per_step"), Dense("fc", random_codes(rng, 8, 130, 300))]
+    program = chain([*nodes, Lif("lif", theta=np.array(90))], timesteps=5)
+    (layer,) = layers_of(program)
+    assert len(plan_layer(layer, backend.buffers, 8, 16).passes) == 2
+    inputs = rng.integers(0, 2, (5, 7, 300))
+    with backend.compile(program) as executable:
+        got = executable.run(inputs)
+    assert compare(run_oracle(program, inputs), got).identical
+    scratchpad = {item.level: item.bits for item in got.counts.nodes["lif"].traffic}["scratchpad"]
+    assert scratchpad == 2 * 7 * 5 * 2 * 128 * 16  # tiles, samples, steps, write and read, lanes, bits

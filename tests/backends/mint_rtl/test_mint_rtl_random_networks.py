@@ -17,7 +17,7 @@ from spikequant_mint_rtl.schedule import plan_layer
 from spikequant_mint_rtl.wiring import layers_of
 
 sys.path.insert(0, str(Path(__file__).parent))
-from random_layers import random_network, random_values  # noqa: E402
+from random_layers import random_network, random_values
 
 TINY = {"weight_bytes": 8192, "spike_bytes": 2048, "scratchpad_bytes": 64}
 BACKENDS = {

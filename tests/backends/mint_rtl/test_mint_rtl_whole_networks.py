@@ -15,7 +15,7 @@ from spikequant.verify import compare
 from spikequant_mint_rtl.backend import MintRtlBackend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cifar_programs import cifar_program  # noqa: E402
+from cifar_programs import cifar_program
 
 pytestmark = pytest.mark.skipif(
     not MintRtlBackend().availability().ready, reason=f"mint_rtl: {MintRtlBackend().availability().detail}"
