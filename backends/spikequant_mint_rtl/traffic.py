@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from spikequant.program import Input
 from spikequant_mint_rtl.buffers import Buffers
 from spikequant_mint_rtl.config import CoreConfig
 from spikequant_mint_rtl.layer import Layer
+from spikequant_mint_rtl.packing import words_of
 from spikequant_mint_rtl.schedule import Plan
+from spikequant_mint_rtl.wiring import map_shape
 
 
 def kept_on_chip(
@@ -46,9 +49,12 @@ def _live(layers: Sequence[Layer], size: Mapping[str, int], readers: Mapping[str
         for i, other in enumerate(layers)
         if i < index and readers[other.name] and readers[other.name][-1] >= index
     )
-    inputs = sum(
-        part.steps * part.planes * part.stored[1] * part.stored[2] * -(-part.stored[0] // 32)
-        for part in at.taps
-        if isinstance(part.source, Input)
-    )
+    seen = {part.source.name: (part.source, part.steps) for part in at.parts if isinstance(part.source, Input)}
+    inputs = sum(steps * node.bits * math.prod(_map_words(node)) for node, steps in seen.values())
     return waiting + inputs + size[at.name]
+
+
+def _map_words(node: Input) -> tuple[int, int, int]:
+    """Words of a pixel, height and width of an input's bit-plane."""
+    channels, height, width = map_shape(node.shape)
+    return words_of(channels), height, width
