@@ -87,7 +87,8 @@ class MintRtlExecutable(Executable):
             if layer.readout:
                 outputs[layer.name] = results.rows.reshape(*results.rows.shape[:2], *shape).astype(np.int64)
             else:
-                maps[layer.name], active[layer.name] = results.words, run.total["fires"]
+                maps[layer.name] = results.words
+                active[layer.name] = int(np.bitwise_count(results.words).sum())
                 if record:
                     potentials[layer.name] = results.rows.reshape(*results.rows.shape[:2], *shape)
                     spikes[layer.name] = results.spikes.reshape(*results.rows.shape[:2], *shape)
