@@ -82,9 +82,9 @@ PROGRAMS = {
     "one timestep": conv((40,), 3, Dense("fc", codes(200, 40)), Lif("l", theta=theta(800)), timesteps=1),
     "300 timesteps": conv(
         (3, 4, 4),
-        8,
+        3,
         Conv2d("c", codes(33, 3, 3, 3), padding=(1, 1)),
-        Lif("l", theta=theta(30000)),
+        Lif("l", theta=theta(900)),
         PoolOr("p"),
         Flatten("f"),
         Dense("d", codes(10, 33 * 4)),
