@@ -1,6 +1,7 @@
 """Every spike, stored potential and readout of the simulated accelerator is the oracle's."""
 
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -108,19 +109,18 @@ def test_threshold_is_reached_at_equality(theta):
     assert spikes.ravel().tolist() == [int(theta <= 7)]
 
 
-def test_weights_and_potentials_may_differ_in_width_between_layers():
+def test_weights_and_potentials_of_every_pair_of_widths():
+    """2, 4 and 8 bits of weights times 2, 4 and 8 bits of potential, in one network."""
     rng = np.random.default_rng(5)
-    program = chain(
-        [
-            Input("x", (20,), bits=8),
-            Dense("fc1", random_codes(rng, 8, 30, 20), bits=8),
-            Lif("lif1", theta=np.array(900), u_bits=8),
-            Dense("fc2", random_codes(rng, 2, 40, 30), bits=2),
-            Lif("lif2", theta=np.array(2), u_bits=4),
-        ],
-        timesteps=5,
-    )
-    assert_identical(program, rng.integers(0, 256, (4, 20)))
+    nodes = [Input("x", (40,), bits=8)]
+    for index, (weight, potential) in enumerate(product((2, 4, 8), (8, 2, 4))):
+        codes = random_codes(rng, weight, 40, 40)
+        theta = 900 if index == 0 else max(1, int(np.abs(codes).sum(axis=1).mean() / 20))
+        nodes += [Dense(f"fc{index}", codes, bits=weight), Lif(f"lif{index}", theta=np.array(theta), u_bits=potential)]
+    program = chain(nodes, timesteps=5)
+    assert len(set(core_configs(program, layers_of(program), BACKENDS[True].buffers).values())) == 9
+    expected = assert_identical(program, rng.integers(0, 256, (4, 40)))
+    assert all(0 < spikes.mean() < 1 for spikes in expected.spikes.values())
 
 
 def test_extreme_sums_fill_the_accumulator():
