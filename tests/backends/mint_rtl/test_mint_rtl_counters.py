@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from spikequant.inputs import input_values
+from spikequant.program import Weighted
 from spikequant_mint_rtl.schedule import plan_layer
 from spikequant_mint_rtl.simulator import COUNTERS
 from spikequant_mint_rtl.wiring import layers_of
@@ -67,3 +68,21 @@ def test_the_networks_make_every_counter_count():
             for _, counted in passes:
                 total.update(counted)
     assert set(+total) == set(COUNTERS)
+
+
+@pytest.mark.parametrize(("words", "seed"), CASES)
+def test_accumulations_are_the_oracles(words, seed):
+    """A layer whose sum is kept adds once what the oracle adds at every timestep; pools of sums are added in place."""
+    program, _, oracle = case(seed)
+    trace = recorded(words, seed)[0]
+    for layer in layers_of(program):
+        repeated = layer.timesteps if layer.still else 1
+        for part in layer.parts:
+            if not isinstance(part.node, Weighted) or getattr(part, "window", (1, 1)) != (1, 1):
+                continue
+            name = part.node.name
+            ours = {
+                op.bits: op.count * repeated for op in trace.counts.nodes[name].operations if op.name == "accumulate"
+            }
+            closed = {op.bits: op.count for op in oracle.counts.nodes[name].operations if op.name == "accumulate"}
+            assert +Counter(ours) == +Counter(closed), name
