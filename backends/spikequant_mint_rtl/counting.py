@@ -65,6 +65,15 @@ class LayerRun:
         self.loaded_words[part] += source.size
         self.stored_words += output.words.size
 
+    def constant(self, layer: Layer) -> Counter[str]:
+        """Counters of the passes that no node feeds, and the words loaded for them: a spike everywhere."""
+        found: Counter[str] = Counter()
+        for index, counters in self.parts.items():
+            if layer.parts[index].source is None:
+                found.update(counters)
+                found["loaded_words"] += self.loaded_words[index]
+        return found
+
     @property
     def total(self) -> Counter[str]:
         """Sums over all parts."""
@@ -125,7 +134,10 @@ def _neuron_counts(program: Program, layer: Layer, run: LayerRun, config: CoreCo
     neuron, total = layer.neuron, run.total
     steps = total["steps"]
     x_bits = program.acc_bits(program.source_of(layer.name).name)
-    operations = [Operation("add", x_bits, run.adds)]
+    constant = run.constant(layer)
+    # A constant is added lane by lane, once per output where the sum is kept; its pass is the last one.
+    constant_adds = constant["steps"] // (layer.timesteps if layer.still else 1)
+    operations = [Operation("add", x_bits, run.adds + constant_adds)]
     if config.uq and not layer.readout:
         operations += _baseline_step(steps, layer)
     elif isinstance(neuron, Lif):
@@ -142,6 +154,8 @@ def _neuron_counts(program: Program, layer: Layer, run: LayerRun, config: CoreCo
     sums = (total["sums_read"] + total["sums_written"]) * LANES * config.acc_bits
     stored = run.stored_words * WORD * (layer.name not in run.kept)
     moved = (
+        Traffic("sram", "inputs", constant["words_read"] * WORD),
+        Traffic("dram", "inputs", constant["loaded_words"] * WORD),
         Traffic("sram", "spikes", (total["words_written"] + total["words_merged"]) * WORD),
         Traffic("dram", "spikes", stored),
         Traffic("scratchpad", "sums", sums),

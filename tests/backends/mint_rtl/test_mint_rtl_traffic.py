@@ -102,10 +102,9 @@ def test_traffic_of_every_layer_is_the_plans(words, seed, batch):
             expected["scratchpad", "sums"] += (counted["sums_read"] + counted["sums_written"]) * LANES * config.acc_bits
             expected["sram", "spikes"] += (counted["words_written"] + counted["words_merged"]) * WORD
             expected["sram", "weights"] += counted["rows_read"] * LANES * config.weight_bits
-            if part.source is not None:
-                expected["sram", "inputs"] += counted["words_read"] * WORD
-                loaded = 0 if part.source.name in kept else loaded_words(layer, one, block, tiles) * len(samples)
-                expected["dram", "inputs"] += loaded * WORD
+            expected["sram", "inputs"] += counted["words_read"] * WORD
+            if part.source is None or part.source.name not in kept:
+                expected["dram", "inputs"] += loaded_words(layer, one, block, tiles) * len(samples) * WORD
             if not (one.store or layer.readout or layer.name in kept):
                 outputs = min(layer.out_shape[0], tiles.stop * LANES) - tiles.start * LANES
                 height, width = block.height // layer.pool[0], block.width // layer.pool[1]
@@ -262,3 +261,29 @@ def test_weights_that_do_not_stay_are_loaded_for_every_chunk_of_samples():
     # Three chunks; the second piece takes the place of the first each time, and stays for the next chunk's first.
     assert moved(counts, "fc")["dram", "weights"] == 3 * 72 * LANES * 8
     assert moved(counts, "lif")["scratchpad", "sums"] == 2 * 4 * (2 * at_once + 1) * LANES * acc
+
+
+@needs_tools
+@pytest.mark.parametrize(("coding", "kept"), [("per_step", 0), ("direct", 1)])
+def test_a_bias_without_weights_in_rows_is_billed_too(coding, kept):
+    """A depthwise shortcut with a bias: one pass adds the spikes, the next the bias, in lanes in use."""
+    program = chain(
+        [
+            Input("x", (2, 3, 3), bits=1, coding=coding),
+            Conv2d("skip", np.ones((2, 1, 1, 1), int), np.array([1, 2]), groups=2),
+            Lif("lif", theta=np.array(5)),
+        ],
+        timesteps=3,
+    )
+    given = np.ones((1, 2, 3, 3) if kept else (3, 1, 2, 3, 3), int)
+    with MintRtlBackend().compile(program) as executable:
+        counts = executable.run(given).counts
+    sums, steps = 18 if kept else 54, 54
+    operations = {op.name: op.count for op in counts.nodes["skip"].operations}
+    assert operations == {"accumulate": sums}
+    adds = {op.name: op.count for op in counts.nodes["lif"].operations}["add"]
+    # The bias, the sum of the pass before, the kept sum at each other timestep, and U.
+    assert adds == sums + sums + (steps - sums) + steps
+    pixels = 9 * (1 if kept else 3)
+    assert moved(counts, "skip") == {("sram", "inputs"): pixels * WORD, ("dram", "inputs"): pixels * WORD}
+    assert moved(counts, "lif")["sram", "inputs"] == pixels * WORD
