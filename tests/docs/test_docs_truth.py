@@ -84,5 +84,6 @@ def test_run_folder_files_are_those_of_a_real_run(page_of, explored):
 def test_make_targets_in_the_texts_exist(page, root):
     targets = set(re.findall(r"^([\w-]+):", (root / "Makefile").read_text("utf-8"), re.M))
     typed = [re.match(r"make ([\w-]+)\b(?!:)", quoted) for quoted in re.findall(r"`([^`\n]+)`", page.prose)]
-    typed += [re.match(r"(?:\$ )?make ([\w-]+)\b(?!:)", line) for block in page.blocks for line in block.text.splitlines()]
+    lines = [line for block in page.blocks for line in block.text.splitlines()]
+    typed += [re.match(r"(?:\$ )?make ([\w-]+)\b(?!:)", line) for line in lines]
     assert {found[1] for found in typed if found} <= targets
