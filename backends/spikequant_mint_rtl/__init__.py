@@ -1,4 +1,4 @@
-"""The MINT accelerator in SystemVerilog: as a backend, ``mint_rtl``, simulated by Verilator, and its area."""
+"""The MINT accelerator in SystemVerilog: as a backend, ``mint_rtl``, simulated by Verilator, and its netlists."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ def spikequant_exporters() -> list[type[Exporter]]:
 
 @hookimpl
 def spikequant_commands() -> list[click.Command]:
-    """Offer ``spikequant wave`` and ``spikequant area``."""
+    """Offer ``spikequant wave``, ``spikequant area`` and ``spikequant activity``."""
+    from spikequant_mint_rtl.activity.command import activity
     from spikequant_mint_rtl.area.command import area
     from spikequant_mint_rtl.inspection.command import wave
 
-    return [wave, area]
+    return [wave, area, activity]

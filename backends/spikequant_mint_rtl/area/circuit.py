@@ -41,8 +41,6 @@ def sources() -> list[Path]:
 def circuit_area(circuit: Circuit, technology: Technology, cache: Path | None = None) -> float:
     """Return a circuit's area in the technology's unit, without the modules that are billed apart.
 
-    The result is kept by the content of the sources and of the library, and is made once.
-
     Args:
         circuit: What to synthesize.
         technology: What to map it to.
@@ -51,11 +49,31 @@ def circuit_area(circuit: Circuit, technology: Technology, cache: Path | None = 
     Raises:
         BackendError: pyosys is missing, synthesis failed, or the library lacks a cell that is needed.
     """
+    return _area(synthesized(circuit, technology, "area", f"tee -q -o out.json {technology.count}", cache), technology)
+
+
+def synthesized(
+    circuit: Circuit, technology: Technology, kind: str, last: str, cache: Path | None = None
+) -> dict[str, Any]:
+    """Synthesize a circuit and return the JSON that the script's last command writes to ``out.json``.
+
+    The result is kept by the content of the sources and of the library, and is made once.
+
+    Args:
+        circuit: What to synthesize.
+        technology: What to map it to.
+        kind: What ``last`` writes, in a word: the beginning of the kept file's name.
+        last: A Yosys command.
+        cache: Where results are kept; default the user's cache.
+
+    Raises:
+        BackendError: pyosys is missing, or synthesis failed.
+    """
     folder = build_cache("mint_rtl_area") if cache is None else cache
     files = [(path.name, path.read_bytes()) for path in sources()]
-    script = _script(circuit, technology, len(files))
+    script = "\n".join((_script(circuit, technology, len(files)), last, ""))
     parts = [script, technology.identity, yosys_version(), *(part for file in files for part in file)]
-    target = folder / f"area-{content_key(parts)}.json"
+    target = folder / f"{kind}-{content_key(parts)}.json"
 
     def make(scratch: Path) -> Path:
         for index, (_, content) in enumerate(files):
@@ -67,20 +85,19 @@ def circuit_area(circuit: Circuit, technology: Technology, cache: Path | None = 
         except BackendError as error:
             told = f"{circuit.top} in '{technology.name}': {error}"
             raise BackendError(told if technology.liberty is None else f"{told}; {_NEEDED}") from error
-        made = scratch / "area.json"
-        made.write_text(json.dumps({"area": _area(json.loads((scratch / "stat.json").read_text()), technology)}))
-        return made
+        return scratch / "out.json"
 
     if not target.exists():
         make_once(folder, target, make)
-    return float(json.loads(target.read_text())["area"])
+    read: dict[str, Any] = json.loads(target.read_text())
+    return read
 
 
 def _script(circuit: Circuit, technology: Technology, files: int) -> str:
     chosen = " ".join(f"-G {name}={value}" for name, value in circuit.parameters)
     apart = " ".join(f"--blackboxed-module {name}" for name in circuit.apart)
     read = f"read_slang --top {circuit.top} {chosen} {apart} {' '.join(f'{index}.sv' for index in range(files))}"
-    return "\n".join((read, f"synth -flatten -noabc -top {circuit.top}", *technology.mapping, ""))
+    return "\n".join((read, f"synth -flatten -noabc -top {circuit.top}", *technology.mapping))
 
 
 def _area(stat: dict[str, Any], technology: Technology) -> float:

@@ -4,13 +4,15 @@
 // LIF:         H = ((multiplier * acc) >>> shift) + (U >>> 1) in 32 bits;  S = H >= theta
 //              U = clamp(S ? 0 : H, -(2**(p-1) - 1), 2**(p-1) - 1), p = PotentialBits
 // The paper's form keeps all 64 bits of the product and shifts them by 0 to 63. ProductBits = 32 and Shifted = 0 take
-// these two parts away, one after the other, which is what rtl/baseline/uq_pe.sv does without.
+// these two parts away, one after the other, which is what rtl/baseline/uq_pe.sv does without. With Isolated the
+// multiplier sees the accumulator in a LIF step only, and zero in all other cycles.
 module paper_uq_pe #(
   parameter int unsigned WeightBits    = 8,
   parameter int unsigned PotentialBits = 32,
   parameter int unsigned AccBits       = 21,
   parameter int unsigned ProductBits   = 64,
-  parameter bit          Shifted       = 1'b1
+  parameter bit          Shifted       = 1'b1,
+  parameter bit          Isolated      = 1'b0
 ) (
   input  logic                                   clk_i,
   input  logic                                   rst_ni,
@@ -29,14 +31,15 @@ module paper_uq_pe #(
   localparam logic signed [PotentialBits-1:0] Top     = {1'b0, {(PotentialBits - 1) {1'b1}}};
   localparam logic signed [ScaleBits-1:0]     KeptTop = ScaleBits'(Top);
 
-  logic signed [AccBits-1:0]       acc_q;
+  logic signed [AccBits-1:0]       acc_q, operand;
   logic signed [ProductBits-1:0]   product, shifted;
   logic signed [ScaleBits-1:0]     pre_reset, kept;
   logic signed [PotentialBits-1:0] potential_q, potential_d;
   logic                            fired_q, fired_d;
 
   always_comb begin
-    product     = ProductBits'(acc_q) * ProductBits'(multiplier_i);
+    operand     = Isolated && !lif_valid_i ? '0 : acc_q;
+    product     = ProductBits'(operand) * ProductBits'(multiplier_i);
     shifted     = Shifted ? product >>> shift_i : product;
     pre_reset   = shifted[ScaleBits-1:0] + ScaleBits'(potential_q >>> 1);
     fired_d     = pre_reset >= theta_i;

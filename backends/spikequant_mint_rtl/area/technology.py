@@ -45,15 +45,19 @@ class Technology:
 
     @property
     def mapping(self) -> tuple[str, ...]:
-        """Yosys commands from generic gates to cells, ending with ``stat`` into ``stat.json``."""
+        """Yosys commands from generic gates to cells."""
         if self.liberty is None:
             flops = " ".join(f"-cell $_DFF_{kind}_ x" for kind in ("P", "PN0", "PN1"))
-            map_flops, map_gates, count = f"dfflegalize {flops}", "abc", "stat -tech cmos -json"
+            map_flops, map_gates = f"dfflegalize {flops}", "abc"
         else:
             map_flops, map_gates = f"dfflibmap -liberty {LIBRARY}", f"abc -liberty {LIBRARY} -D {CLOCK_PS}"
-            count = f"stat -liberty {LIBRARY} -json"
         tidy = ("opt_expr", "opt_merge", "opt_clean")
-        return (map_flops, *tidy, map_gates, "opt_clean", f"tee -q -o stat.json {count}")
+        return (map_flops, *tidy, map_gates, "opt_clean")
+
+    @property
+    def count(self) -> str:
+        """Yosys command that prints the cells of the netlist and their area as JSON."""
+        return "stat -tech cmos -json" if self.liberty is None else f"stat -liberty {LIBRARY} -json"
 
     def memory(self, bits: int) -> float | None:
         """Return the area of a static memory of ``bits`` bits; ``None`` where nothing is known about the node."""
