@@ -86,7 +86,7 @@ def core_configs(
         uq: Run all layers on the baseline's lanes, not only those that need its multiplier.
     """
     groups: dict[tuple[int, int, bool], list[Layer]] = {}
-    for layer in sorted(layers, key=lambda item: item.readout):
+    for layer in sorted(layers, key=lambda item: (item.readout, not item.taps)):
         groups.setdefault(_kind(layer, uq, list(groups)), []).append(layer)
     configs: dict[str, CoreConfig] = {}
     for (weight_bits, potential_bits, scaled), members in groups.items():
@@ -98,8 +98,11 @@ def core_configs(
 
 
 def _kind(layer: Layer, uq: bool, known: Sequence[tuple[int, int, bool]]) -> tuple[int, int, bool]:
-    """Widths and lanes; a readout stores no potential and joins any core that holds its weights."""
-    if not layer.readout:
-        return layer.weight_bits, getattr(layer.neuron, "u_bits", 0), uq or layer.scaled
-    fresh = (layer.weight_bits, layer.weight_bits, uq)
-    return next((kind for kind in known if kind[0] == layer.weight_bits), fresh)
+    """Widths and lanes. A readout stores no potential, and shortcuts alone have no weights: both join other cores."""
+    if layer.readout:
+        fresh = (layer.weight_bits, layer.weight_bits, uq)
+        return next((kind for kind in known if kind[0] == layer.weight_bits), fresh)
+    own = (getattr(layer.neuron, "u_bits", 0), uq or layer.scaled)
+    if layer.taps:
+        return layer.weight_bits, *own
+    return next((kind for kind in known if kind[1:] == own), (layer.weight_bits, *own))
