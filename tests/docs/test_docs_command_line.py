@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 
 import click
@@ -67,8 +68,11 @@ def test_exit_codes_are_documented(documented):
     assert re.findall(r"^\| (\d+) \|", documented["Exit codes"], re.MULTILINE) == ["0", "1", "2", "130"]
 
 
+SMALL_LIBRARY = "tests/backends/mint_rtl/activity_library.py"
 LEVELS = ("--levels", "w=INT6,INT4", "--levels", "U=INT8")
 JSON_RUNS = {
+    "activity": ["activity", "--liberty", "LIBRARY", "--bits", "2", "--inputs", "8", "--neurons", "1"],
+    "area": ["area", "--bits", "2", "--parts", "paper"],
     "calibrate": ["calibrate", "EXPLORED"],
     "doctor": ["doctor"],
     "energy": ["energy", "MODEL", "--samples", "4"],
@@ -94,8 +98,12 @@ def test_every_command_with_json_is_tried():
 
 
 @pytest.mark.parametrize("name", JSON_RUNS)
-def test_every_json_key_is_documented_and_no_other(documented, spikequant, trained, explored, tmp_path, name):
+def test_every_json_key_is_documented_and_no_other(documented, spikequant, trained, explored, tmp_path, root, name):
+    if name in ("activity", "area"):
+        pytest.importorskip("pyosys")
     places = {"MODEL": trained / "model.nir", "RUN": trained, "EXPLORED": explored, "OUT": tmp_path / "out"}
+    places["LIBRARY"] = tmp_path / "small.lib"
+    places["LIBRARY"].write_text(runpy.run_path(str(root / SMALL_LIBRARY))["library"]())
     answer = spikequant(*(places.get(word, word) for word in JSON_RUNS[name]), "--json")
     assert answer.code in (0, 1), answer.err
     words = re.search(r"^JSON: (.*?)(?:\n\n|\Z)", documented[name], re.MULTILINE | re.DOTALL)[1]

@@ -39,7 +39,7 @@ def _table(report: AreaReport, part: str, *, memory: bool) -> str:
             f"{bits} bits",
             *(f"{area or 0:,.0f}" for area in areas),
             *(f"{100 * (share or 0):.1f} %" for share in shares),
-            *("" if memory else f"{saved[bits]} %" for saved in PAPER_SAVED.values()),
+            *(f"{saved[bits]} %" for saved in PAPER_SAVED.values() if not memory),
         ]
         lines.append("  " + "".join(f"{word:>12}" for word in words))
     return "\n".join([title, *lines])
