@@ -32,16 +32,16 @@ module paper_uq_pe #(
   localparam logic signed [ScaleBits-1:0]     KeptTop = ScaleBits'(Top);
 
   logic signed [AccBits-1:0]       acc_q, operand;
-  logic signed [ProductBits-1:0]   product, shifted;
-  logic signed [ScaleBits-1:0]     pre_reset, kept;
+  logic signed [ProductBits-1:0]   product;
+  logic signed [ScaleBits-1:0]     scaled, pre_reset, kept;
   logic signed [PotentialBits-1:0] potential_q, potential_d;
   logic                            fired_q, fired_d;
 
   always_comb begin
     operand     = Isolated && !lif_valid_i ? '0 : acc_q;
     product     = ProductBits'(operand) * ProductBits'(multiplier_i);
-    shifted     = Shifted ? product >>> shift_i : product;
-    pre_reset   = shifted[ScaleBits-1:0] + ScaleBits'(potential_q >>> 1);
+    scaled      = ScaleBits'(Shifted ? product >>> shift_i : product);
+    pre_reset   = scaled + ScaleBits'(potential_q >>> 1);
     fired_d     = pre_reset >= theta_i;
     kept        = fired_d ? '0 : pre_reset;
     potential_d = kept[PotentialBits-1:0];
