@@ -175,7 +175,7 @@ def _lif(program: Program, node: Lif) -> str | None:
             f"leaks by a shift of {leak.shift}, and the core shifts by 0..{MAX_SHIFT}",
         ),
         (
-            node.reset.kind == "value",
+            node.reset.kind == "value" and node.reset.value != 0,
             f"resets to {node.reset.value}, and the core resets to zero or subtracts theta",
         ),
         (
@@ -195,7 +195,7 @@ def _lif(program: Program, node: Lif) -> str | None:
 
 def _baseline(node: Lif) -> str | None:
     """Rules of the baseline's lanes, which leak on read, round down and reset to zero."""
-    if node.order != "leak_on_read" or node.reset.kind != "zero":
+    if node.order != "leak_on_read" or node.reset.kind == "subtract":
         return f"has order {node.order} and resets to {node.reset.kind}; lanes=uq takes leak_on_read and reset zero"
     if node.leak.kind == "shift" and node.leak.rounding != "floor":
         return f"rounds its leak {node.leak.rounding}, and lanes=uq rounds floor"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikequant.build_cache import load_library
 from spikequant.errors import BackendError
 from spikequant_mint_rtl.buffers import LANES, WORD
 from spikequant_mint_rtl.packing import Words
@@ -134,10 +135,7 @@ class Simulator:
     running = Running()
 
     def __init__(self, library: Path) -> None:
-        try:
-            self._lib = ctypes.CDLL(str(library))
-        except OSError as error:
-            raise BackendError(f"the built core {library} does not load: {error}; delete it to build anew") from error
+        self._lib = load_library(library, "the built core")
         self._lib.mint_new.restype = ctypes.c_void_p
         self._core: int | None = self._lib.mint_new()
 

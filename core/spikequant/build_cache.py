@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import shutil
+import struct
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +17,8 @@ from filelock import FileLock
 from spikequant.errors import BackendError
 
 TOOL_TIMEOUT_S = 600
+ELF64 = b"\x7fELF\x02"
+ELF_HEADER = 64
 
 
 def build_cache(name: str) -> Path:
@@ -54,6 +58,37 @@ def make_once(folder: Path, target: Path, make: Callable[[Path], Path]) -> None:
         raise BackendError(
             f"the build cache {folder} cannot be used: {error}; free space or set XDG_CACHE_HOME"
         ) from error
+
+
+def load_library(path: Path, what: str) -> ctypes.CDLL:
+    """Load a library that was built here.
+
+    Args:
+        path: The library.
+        what: What it is, for the message.
+
+    Raises:
+        BackendError: It is damaged. One that was cut short would otherwise end the process with a bus error.
+    """
+    try:
+        check_whole(path)
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BackendError(f"{what} {path} does not load: {error}; delete it to build anew") from error
+
+
+def check_whole(path: Path) -> None:
+    """Raise ``OSError`` if an ELF library ends before its own table of sections does; others are not looked at."""
+    with path.open("rb") as file:
+        head = file.read(ELF_HEADER)
+    if head[:5] != ELF64:
+        return
+    whole = len(head) == ELF_HEADER
+    if whole:
+        (start,), (size, count) = struct.unpack_from("<Q", head, 40), struct.unpack_from("<HH", head, 58)
+        whole = path.stat().st_size >= start + size * count
+    if not whole:
+        raise OSError("the file was cut short")
 
 
 def run_tool(command: Sequence[str | Path], environment: Mapping[str, str] | None = None, remedy: str = "") -> str:

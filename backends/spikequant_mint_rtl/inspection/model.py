@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from spikequant.build_cache import check_whole
 from spikequant.errors import BackendError
 from spikequant_mint_rtl.inspection.shim import pyverilator
 
@@ -23,6 +24,7 @@ def open_model(library: Path) -> Model:
     """
     kind = type("PyVerilatorModel", (Model, pyverilator().PyVerilator), {})
     try:
+        check_whole(library)
         return cast("Model", kind(str(library)))
     except (OSError, AttributeError, ValueError) as error:
         raise BackendError(f"the built core {library} does not load: {error}; delete it to build anew") from error

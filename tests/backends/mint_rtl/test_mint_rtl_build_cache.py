@@ -81,6 +81,16 @@ def test_a_damaged_core_is_named_with_the_way_out(tmp_path, content):
 
 
 @needs_tools
+@pytest.mark.parametrize("kept", [40, 1000, 100_000, -1])
+def test_a_core_that_was_cut_short_does_not_end_the_process(tmp_path, kept):
+    content = built_core(CONFIG).read_bytes()
+    library = tmp_path / "core-1.so"
+    library.write_bytes(content[:kept])
+    with pytest.raises(BackendError, match=rf"^the built core {library} does not load: the file was cut short; delete"):
+        Simulator(library)
+
+
+@needs_tools
 def test_a_damaged_core_in_the_cache_stops_the_program_and_deleting_it_helps(tmp_path, monkeypatch):
     def instant(*arguments):
         made = arguments[-1] / "core.so"
