@@ -1,5 +1,6 @@
 """docs/command-line.md names every command, long option and JSON key, and no other; so do all other texts."""
 
+import importlib.util
 import json
 import re
 import runpy
@@ -10,6 +11,7 @@ import pytest
 
 from spikequant.cli.main import program
 from spikequant.registry import registry
+from spikequant_mint_rtl.backend import MintRtlBackend
 
 ANYWHERE = {"--help", "--version"}
 NO_COMMANDS = {"digits"}  # "spikequant digits split 1 n" is the text that is hashed
@@ -69,6 +71,7 @@ def test_exit_codes_are_documented(documented):
 
 
 SMALL_LIBRARY = "tests/backends/mint_rtl/activity_library.py"
+WAVE_READY = MintRtlBackend().availability().ready and importlib.util.find_spec("pyverilator") is not None
 LEVELS = ("--levels", "w=INT6,INT4", "--levels", "U=INT8")
 JSON_RUNS = {
     "activity": ["activity", "--liberty", "LIBRARY", "--bits", "2", "--inputs", "8", "--neurons", "1"],
@@ -90,6 +93,7 @@ JSON_RUNS = {
     "significance": ["significance", "EXPLORED", *LEVELS],
     "train": ["train", "--resume", "--out", "RUN"],
     "verify": ["verify", "MODEL", "--samples", "4"],
+    "wave": ["wave", "MODEL", "--out", "OUT", "--steps", "0", "--lanes", "0"],
 }
 
 
@@ -101,6 +105,8 @@ def test_every_command_with_json_is_tried():
 def test_every_json_key_is_documented_and_no_other(documented, spikequant, trained, explored, tmp_path, root, name):
     if name in ("activity", "area"):
         pytest.importorskip("pyosys")
+    if name == "wave" and not WAVE_READY:
+        pytest.skip("mint_rtl: verilator, g++ or pyverilator is missing")
     places = {"MODEL": trained / "model.nir", "RUN": trained, "EXPLORED": explored, "OUT": tmp_path / "out"}
     places["LIBRARY"] = tmp_path / "small.lib"
     places["LIBRARY"].write_text(runpy.run_path(str(root / SMALL_LIBRARY))["library"]())

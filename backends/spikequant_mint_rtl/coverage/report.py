@@ -29,11 +29,11 @@ def measure(cases: Iterable[Case], cache: Path | None = None, say: Callable[[str
     Raises:
         BackendError: A build failed, or a program gave other integers than the oracle.
     """
-    buffers = Buffers()
+    buffers, cases = Buffers(), list(cases)
     cores = [CoreConfig.of(BITS, BITS, ACC_BITS, buffers, uq) for uq in (False, True)]
     libraries = dict(zip(cores, covered_cores(cores, cache), strict=True))
     parts: list[Mapping[Point, int]] = [host_accesses(library) for library in libraries.values()]
-    for case in cases:
+    for number, case in enumerate(cases, 1):
         configs = core_configs(case.program, layers_of(case.program), buffers, uq=case.uq)
         used = {name: cores[config.uq] for name, config in configs.items()}
         chosen = {config: libraries[config] for config in dict.fromkeys(used.values())}
@@ -43,8 +43,17 @@ def measure(cases: Iterable[Case], cache: Path | None = None, say: Callable[[str
             if not verdict.identical:
                 raise BackendError(f"{case.name} (zero_skip={case.zero_skip}, uq={case.uq}): {verdict}")
             parts.append(executable.coverage())
-        say(f"{case.name}: identical")
+        say(progress(number, len(cases), case))
     return merged(parts)
+
+
+def progress(number: int, total: int, case: Case) -> str:
+    """Say that a case gave the oracle's integers.
+
+    A program may run on both kinds of lanes and with both ways of reading its inputs, so both are named.
+    """
+    lanes, inputs = "uq" if case.uq else "mint", "zero skipping" if case.zero_skip else "every input"
+    return f"{number} of {total}: {case.name}, {lanes} lanes, {inputs}: identical"
 
 
 def host_accesses(library: Path) -> dict[Point, int]:

@@ -7,14 +7,14 @@ from typing import cast
 
 import click
 
-from spikequant.cli.common import data_dir_option, load_program, load_samples, messages, plain
+from spikequant.cli.common import data_dir_option, emit, json_option, load_program, load_samples, messages, plain
 from spikequant.errors import UsageError
 from spikequant.files import check_writable, reason, replacing
 from spikequant.program import IntArray, integers
 from spikequant.program_inputs import program_inputs
 from spikequant_mint_rtl.backend import MintRtlBackend
 from spikequant_mint_rtl.inspection.executable import InspectedExecutable
-from spikequant_mint_rtl.inspection.selection import Selection, select
+from spikequant_mint_rtl.inspection.selection import Selection, idle_lanes, select
 from spikequant_mint_rtl.inspection.wave import Recorder
 
 
@@ -29,6 +29,7 @@ from spikequant_mint_rtl.inspection.wave import Recorder
 @click.option("--data", help="Data set; default: the one the model was trained on.")
 @click.option("--split", type=click.Choice(["train", "test"]), default="test", show_default=True)
 @data_dir_option
+@json_option
 def wave(
     *,
     model: Path,
@@ -41,6 +42,7 @@ def wave(
     data: str | None,
     split: str,
     data_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """Run one sample of MODEL on the simulated accelerator and write a waveform (VCD) for GTKWave."""
     check_writable(out, "--out")
@@ -52,9 +54,22 @@ def wave(
     with backend.compile(program) as compiled:
         executable = cast("InspectedExecutable", compiled)
         selection = select(executable.layer_names, program.timesteps, layers, steps, lanes)
+        for sentence in idle_lanes(selection, executable.outputs):
+            messages.print(f"note: {sentence}")
         if messages.is_terminal:
             executable.on_progress = messages.print
         recorded = write_wave(executable, program_inputs(program, integers(chosen.x[sample:])), selection, out)
+    if as_json:
+        emit(
+            {
+                "file": str(out),
+                "layers": list(selection.layers),
+                "steps": list(selection.steps),
+                "lanes": list(selection.lanes),
+                "cycles": recorded,
+            }
+        )
+        return
     plain.print(f"{out}: {recorded:,} cycles of {', '.join(selection.layers)}")
 
 

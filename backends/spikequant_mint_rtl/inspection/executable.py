@@ -25,6 +25,11 @@ class InspectedExecutable(MintRtlExecutable):
         """The layers under the names of their neurons' nodes, in the order in which they run."""
         return tuple(layer.name for layer in self._layers)
 
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Outputs (channels) of each layer under its name; lane i computes outputs i, 128 + i and so on."""
+        return {layer.name: layer.out_shape[0] for layer in self._layers}
+
     def run(self, inputs: Inputs, *, record: bool = True) -> Trace:
         """Run one batch; see :meth:`spikequant.backend.Executable.run`."""
         for core in self.cores:

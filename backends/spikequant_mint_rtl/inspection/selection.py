@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spikequant.errors import UsageError
@@ -43,6 +43,27 @@ def select(layers: Sequence[str], timesteps: int, wanted: str | None, steps: str
         raise UsageError(f"--layers: the program has no layer '{unknown[0]}'; its layers are {', '.join(layers)}")
     chosen = range(timesteps) if steps is None else numbers("--steps", steps, timesteps)
     return Selection(tuple(dict.fromkeys(names)), tuple(chosen), tuple(numbers("--lanes", lanes, LANES)))
+
+
+def idle_lanes(selection: Selection, outputs: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each chosen layer in which chosen lanes hold no output.
+
+    Args:
+        selection: What is dumped.
+        outputs: Outputs (channels) of each layer.
+
+    >>> idle_lanes(Selection(("lif1", "out"), (0,), (3, 12)), {"lif1": 16, "out": 10})
+    ["layer 'out' has 10 outputs: lane 12 holds none of them; its values there mean nothing"]
+    """
+    found = []
+    for name in selection.layers:
+        idle = [lane for lane in selection.lanes if lane >= outputs[name]]
+        if idle:
+            which = f"lane {idle[0]} holds" if len(idle) == 1 else f"lanes {', '.join(map(str, idle))} hold"
+            found.append(
+                f"layer '{name}' has {outputs[name]} outputs: {which} none of them; its values there mean nothing"
+            )
+    return found
 
 
 def numbers(option: str, text: str, limit: int) -> list[int]:

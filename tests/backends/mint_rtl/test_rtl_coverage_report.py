@@ -9,7 +9,7 @@ from spikequant_mint_rtl.backend import MintRtlBackend
 from spikequant_mint_rtl.builder import RTL
 from spikequant_mint_rtl.coverage.points import by_file, merged, parse_point, read_points
 from spikequant_mint_rtl.coverage.programs import all_cases, directed, plain_lif
-from spikequant_mint_rtl.coverage.report import missed, table, too_low
+from spikequant_mint_rtl.coverage.report import missed, progress, table, too_low
 
 
 def row(kind, line, lines, count, comment="block", file="rtl/mint_regs.sv", column=5):
@@ -79,6 +79,14 @@ def test_the_programs_are_what_the_backends_run():
     for case in cases:
         assert (baseline if case.uq else mint).refusals(case.program) == {}, case.name
     assert len(list(directed(plain_lif))) == 4
+
+
+def test_progress_counts_and_tells_the_runs_of_a_program_apart():
+    cases = list(all_cases(4))
+    said = [progress(number, len(cases), case) for number, case in enumerate(cases, 1)]
+    assert said[0].startswith(f"1 of {len(cases)}: {cases[0].name}, mint lanes, ")
+    assert said[-1] == f"{len(cases)} of {len(cases)}: wide per_step scaled_lif, uq lanes, every input: identical"
+    assert len({text.partition(": ")[2] for text in said}) == len(cases)
 
 
 @pytest.mark.skipif(not MintRtlBackend().availability().ready, reason="mint_rtl: verilator or g++ is missing")

@@ -1,6 +1,7 @@
 """A waveform shows what the oracle computes, for what was chosen and nothing else."""
 
 import importlib.util
+import json
 import re
 from itertools import pairwise
 
@@ -181,6 +182,25 @@ def test_the_command_writes_a_wave_of_a_model(spikequant, trained, tmp_path):
     widths, times = read_vcd(out)
     assert "lane1.acc" in widths
     assert len(times) > 10
+
+
+def test_the_command_names_idle_lanes_and_answers_in_json(spikequant, trained, tmp_path):
+    out = tmp_path / "a.vcd"
+    words = ["wave", trained / "model.nir", "--out", out, "--steps", "0"]
+    answer = spikequant(*words, "--lanes", "0,100:102", "--json")
+    assert answer.code == 0, answer.err
+    data = json.loads(answer.out)
+    assert (data["file"], data["steps"], data["lanes"]) == (str(out), [0], [0, 100, 101])
+    _, times = read_vcd(out)
+    assert data["cycles"] == sum(
+        time % 10 == 0 and state["control.busy"] is not UNKNOWN for time, state in times.items()
+    )
+    notes = [line for line in answer.err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == len(data["layers"]) > 1
+    for name, note in zip(data["layers"], notes, strict=True):
+        form = rf"note: layer '{name}' has \d+ outputs: lanes 100, 101 hold none of them; its values there mean nothing"
+        assert re.fullmatch(form, note)
+    assert "note: " not in spikequant(*words, "--lanes", "0:2").err
 
 
 @pytest.mark.parametrize(
