@@ -11,6 +11,7 @@ from pathlib import Path
 import spikequant
 from spikequant.program import IntArray, Program
 from spikequant.trace import Trace
+from spikequant_mint_rtl.buffers import CONSTANT_ROWS, LANES, WORD
 from spikequant_mint_rtl.builder import RTL, sources
 from spikequant_mint_rtl.config import CoreConfig
 from spikequant_mint_rtl.emission.commands import Work, layer_commands
@@ -23,8 +24,11 @@ from spikequant_mint_rtl.schedule import Plan
 from spikequant_mint_rtl.wiring import map_shape
 
 BENCH = Path(__file__).parent / "bench"
-BENCH_FILES = ("bench.sv", "bench.cpp", "core.h", "files.h", "public.vlt", "cocotb_bench.py", "cocotb_run.py")
-FORMAT = 1
+BENCH_FILES = (
+    *("bench.sv", "bench.cpp", "commands.h", "core.h", "files.h", "line.h"),
+    *("__init__.py", "cocotb_bench.py", "cocotb_run.py", "commands.py", "program.py", "public.vlt"),
+)
+FORMAT = 2
 PACKAGE_FIELDS = {
     "WeightBits": "weight_bits",
     "PotentialBits": "potential_bits",
@@ -80,6 +84,7 @@ def write_folder(emission: Emission, folder: Path) -> None:
     _copy(BENCH / "README.md", folder / "README.md")
     (folder / "bench" / "cores_pkg.sv").write_text(cores_package(emission.cores), encoding="ascii")
     lines = [f"# spikequant mint-rtl, format {FORMAT}; see README.md", _words("program", *_size(emission))]
+    lines += [_words("core", *memory_words(core)) for core in emission.cores]
     lines += _inputs(emission, folder)
     lines += _layers(emission, folder)
     (folder / "program.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
@@ -99,6 +104,22 @@ def cores_package(cores: Sequence[CoreConfig]) -> str:
         lines.append(f"  parameter int unsigned {name} [Cores] = '{{{values}}};")
     lines.append(f"  parameter bit Uq [Cores] = '{{{', '.join(str(int(core.uq)) for core in cores)}}};")
     return "\n".join([*lines, "endpackage", ""])
+
+
+def memory_words(core: CoreConfig) -> tuple[int, ...]:
+    """Return the words of a core's memories 1 to 5: weights, thresholds, biases, spikes, multipliers.
+
+    >>> memory_words(CoreConfig(4, 4, 24))
+    (18432, 8192, 8192, 16384, 0)
+    """
+    lanes = CONSTANT_ROWS * LANES
+    return (
+        core.weight_rows * LANES * core.weight_bits // WORD,
+        lanes,
+        lanes,
+        1 << core.spike_depth_log2,
+        lanes * core.uq,
+    )
 
 
 def parameters(emission: Emission) -> dict[str, object]:
@@ -130,8 +151,10 @@ def parameters(emission: Emission) -> dict[str, object]:
     }
 
 
-def _size(emission: Emission) -> tuple[int, int]:
-    return emission.program.timesteps, emission.samples
+def _size(emission: Emission) -> tuple[int, ...]:
+    """Timesteps and samples, and how many lines of each kind follow: a line that is lost is noticed."""
+    buffers = len(emission.program.inputs) + sum(not layer.readout for layer in emission.layers)
+    return emission.program.timesteps, emission.samples, len(emission.cores), buffers, len(emission.layers)
 
 
 def _inputs(emission: Emission, folder: Path) -> list[str]:
@@ -173,7 +196,9 @@ def _layers(emission: Emission, folder: Path) -> list[str]:
             emission.samples,
             emission.zero_skip,
         )
-        (images.folder / "commands.txt").write_text("\n".join(layer_commands(work)) + "\n", encoding="ascii")
+        commands = list(layer_commands(work))
+        (images.folder / "commands.txt").write_text("\n".join([*commands, ""]), encoding="ascii")
+        count = sum(not line.startswith("#") for line in commands)
         expected = expected_of(layer, emission.trace)
         for name, values in (("rows", expected.rows), ("fired", expected.fired), ("words", expected.words)):
             if values is not None:
@@ -181,7 +206,7 @@ def _layers(emission: Emission, folder: Path) -> list[str]:
         kind = "readout" if layer.readout else "spiking"
         number = emission.cores.index(config)
         buffer = buffers.get(layer.name, -1)
-        lines.append(_words("layer", number, kind, *layer.out_shape, buffer, json.dumps(layer.name)))
+        lines.append(_words("layer", number, kind, *layer.out_shape, buffer, count, json.dumps(layer.name)))
     return lines
 
 

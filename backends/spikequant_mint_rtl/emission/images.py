@@ -28,7 +28,7 @@ class ImageWriter(Simulator):
 
     Attributes:
         folder: Folder of the layer that is being loaded.
-        commands: Lines ``load MEMORY ADDRESS FILE`` since the caller last cleared them.
+        commands: Lines ``load MEMORY ADDRESS WORDS FILE`` since the caller last cleared them.
     """
 
     def __init__(self) -> None:  # no library is loaded: nothing runs here
@@ -40,11 +40,12 @@ class ImageWriter(Simulator):
 
     def write(self, memory: Memory, address: int, data: NDArray[Any]) -> None:
         """Write a file unless the layer already has one of this content, and the command that loads it."""
-        text = to_hex(np.asarray(data).reshape(-1))
+        words = np.asarray(data).reshape(-1)
+        text = to_hex(words)
         key = (self.folder, memory, hashlib.sha256(text.encode("ascii")).digest())
         if key not in self._names:
             number = self._numbers[self.folder, memory]
             self._numbers[self.folder, memory] += 1
             self._names[key] = f"{memory.name.lower()}{number:02}.hex"
             (self.folder / self._names[key]).write_text(text, encoding="ascii")
-        self.commands.append(f"load {int(memory)} {address} {self._names[key]}")
+        self.commands.append(f"load {int(memory)} {address} {words.size} {self._names[key]}")

@@ -11,6 +11,8 @@ import pytest
 
 from spikequant.exporter import export_to
 from spikequant.oracle import run_oracle
+from spikequant_mint_rtl.emission.bench.commands import read_commands
+from spikequant_mint_rtl.emission.bench.program import BadFile, read_program
 from spikequant_mint_rtl.emission.exporter import MintRtlExporter
 from spikequant_mint_rtl.toolchain import tools_here
 
@@ -117,13 +119,14 @@ def test_a_spoiled_weight_word_shows_in_its_own_layer(copy, layer, name, feeds):
 
 
 def test_layers_are_fed_by_what_the_core_wrote(copy):
-    """Without the commands that take spikes out of the core the layer behind differs: nothing else feeds it."""
-    commands = copy / "layer00" / "commands.txt"
-    kept = [line for line in commands.read_text().splitlines() if not line.startswith("scatter")]
-    commands.write_text("\n".join(kept) + "\n")
-    done = bench(copy)
-    assert done.returncode == 1
-    assert done.stdout.startswith('different: layer "block" (layer01), sample 0, timestep 0, output (')
+    """A bench that does not keep what the core wrote differs in the layer behind: nothing else feeds it."""
+    source = copy / "bench" / "bench.cpp"
+    text = source.read_text()
+    assert text.count("place = word;") == 1
+    source.write_text(text.replace("place = word;", ""))
+    done = make(copy, "run")
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[-1].startswith('different: layer "block" (layer01), sample 0, timestep 0, output (')
 
 
 def test_a_spoiled_line_of_rtl_is_found(copy):
@@ -137,26 +140,133 @@ def test_a_spoiled_line_of_rtl_is_found(copy):
     assert done.stdout.splitlines()[-1].startswith('different: layer "first" (layer00), sample ')
 
 
+def both_refuse(folder, message):
+    """The C++ bench ends with exit code 2, and the Python bench says the same of the folder."""
+    done = bench(folder)
+    assert (done.returncode, done.stdout) == (2, ""), done.stdout
+    assert re.fullmatch(rf"error: {message}\n", done.stderr), done.stderr
+    with pytest.raises(BadFile) as refused:
+        check_whole(folder)
+    assert done.stderr == f"error: {refused.value}\n"
+
+
+def check_whole(folder):
+    program = read_program(folder)
+    for index in range(len(program.layers)):
+        read_commands(program, index)
+
+
+def test_the_python_bench_finds_nothing_wrong_with_a_whole_folder(residual):
+    check_whole(residual)
+
+
+def edited(path, find, replace):
+    """Change the first match in a file."""
+    text = path.read_text()
+    assert re.search(find, text, re.MULTILINE), find
+    path.write_text(re.sub(find, replace, text, count=1, flags=re.MULTILINE))
+
+
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("name", "spoil", "message"),
     [
-        (lambda path: path.unlink(), r"error: cannot read ./layer01/rows.hex\n"),
-        (lambda path: path.write_text("0\n"), r"error: ./layer01/rows.hex holds 1 words instead of \d+\n"),
-        (lambda path: path.write_text("00000000\n0z\n"), r"error: ./layer01/rows.hex: word 1 is no number of .*\n"),
+        ("rows", lambda path: path.unlink(), r"cannot read \./layer01/rows\.hex"),
+        ("rows", lambda path: path.write_text("00000000\n"), r"\./layer01/rows\.hex holds 1 words; it must hold \d+"),
+        (
+            "rows",
+            lambda path: path.write_text("00000000\n0z\n"),
+            r'\./layer01/rows\.hex, line 2: the word is "0z"; it must be 8 hexadecimal digits',
+        ),
+        ("weight00", lambda path: path.write_text(""), r"\./layer01/weight00\.hex holds 0 words; it must hold \d+"),
+        (
+            "weight00",
+            lambda path: path.write_text(path.read_text()[:-9]),
+            r"\./layer01/weight00\.hex holds \d+ words; it must hold \d+",
+        ),
+        (
+            "weight00",
+            lambda path: path.write_text(path.read_text()[:-2]),
+            r'\./layer01/weight00\.hex, line \d+: the word is "\w{7}"; it must be 8 hexadecimal digits',
+        ),
     ],
 )
-def test_a_damaged_file_is_no_difference(copy, spoil, message):
-    spoil(copy / "layer01" / "rows.hex")
-    done = bench(copy)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(message, done.stderr)
+def test_a_damaged_image_is_no_difference(copy, name, spoil, message):
+    spoil(copy / "layer01" / f"{name}.hex")
+    both_refuse(copy, message)
 
 
-def test_a_command_that_is_none_is_named(copy):
+WHOLE = r"it must be a whole number"
+
+
+@pytest.mark.parametrize(
+    ("find", "replace", "message"),
+    [
+        (r"^set", "bogus", r'the command is "bogus"; it must be one of load, set, .*'),
+        (r"^set .*", "set", r"set is followed by 0 words; it must be by 3: REGISTER VALUE \.\.\."),
+        (r"^set .*", "set forty 0", rf'REGISTER is "forty"; {WHOLE} 1\.\.40'),
+        (r"^set .*", "set 400 0", rf'REGISTER is "400"; {WHOLE} 1\.\.40'),
+        (r"^set .*", "set 0 1", rf'REGISTER is "0"; {WHOLE} 1\.\.40'),
+        (r"^set .*", "set 40", r"the last REGISTER has no VALUE; words must be in pairs"),
+        (r"^set .*", "set 40 4294967296", rf'VALUE is "4294967296"; {WHOLE} 0\.\.4294967295'),
+        (r"^set .*", "set 40 0x1", rf'VALUE is "0x1"; {WHOLE} 0\.\.4294967295'),
+        (r"^load 1 ", "load 9 ", rf'MEMORY is "9"; {WHOLE} 1\.\.4'),
+        (r"^load 1 \d+", "load 1 4294967000", rf'ADDRESS is "4294967000"; {WHOLE} 0\.\.\d+'),
+        (r"^load 1 (\d+) \d+", r"load 1 \1 99999999", rf'WORDS is "99999999"; {WHOLE} 1\.\.\d+'),
+        (r"^(load .*)", r"\1 more", r"load is followed by 5 words; it must be by 4: MEMORY ADDRESS WORDS FILE"),
+        (r"^(load .*) \S+$", r"\1 ../program.txt", r'FILE is "\.\./program\.txt"; it must be a name without /'),
+        (r"^gather \d+", "gather 77", rf'BUFFER is "77"; {WHOLE} 0\.\.2'),
+        (r"^gather \d+", "gather 2", r'BUFFER is "2"; it must be an input, or written by a layer before this one'),
+        (r"^gather (\d+ \d+ \d+) \d+ \d+", r"gather \1 -5 8", rf'Y is "-5"; {WHOLE} 0\.\.4'),
+        (
+            r"^gather (\d+ \d+ \d+) \d+ \d+",
+            r"gather \1 4 18446744073709551615",
+            rf'HEIGHT is "18446744073709551615"; {WHOLE} 0\.\.0',
+        ),
+        (r"^gather (.*) \d+$", r"gather \1", r"gather is followed by 8 words; it must be by 9: BUFFER SAMPLE .*"),
+        (r"^(run .*)", r"\1 0", r"run is followed by 9 words; it must be by 8: LIMIT SAMPLE TILE .*"),
+        (r"^run \d+ 0", "run 1 2", rf'SAMPLE is "2"; {WHOLE} 0\.\.1'),
+        (r"^run (\d+) 1", r"run \1 0", r"some of the outputs were put out before; each must be once"),
+        (r"^scatter 0 \d+", "scatter 0 999999999", rf'ADDRESS is "999999999"; {WHOLE} 0\.\.\d+'),
+        (
+            r"^scatter 0 \d+",
+            "scatter 0 16383",
+            r'the number of words from address 16383 is "\d+"; it must be at most 1, .*',
+        ),
+        (r"^scatter 1", "scatter 0", r"some of the words were taken before; each must be once"),
+        (r"^run \d+", "run 1.5", rf'LIMIT is "1\.5"; {WHOLE} 1\.\.9223372036854775807'),
+    ],
+)
+def test_a_damaged_command_is_named_with_its_line(copy, find, replace, message):
     commands = copy / "layer01" / "commands.txt"
-    commands.write_text("bogus 1\n" + commands.read_text())
-    done = bench(copy)
-    assert (done.returncode, done.stderr) == (2, 'error: ./layer01/commands.txt, line 1: cannot read "bogus 1"\n')
+    before = commands.read_text().splitlines()
+    edited(commands, find, replace)
+    after = commands.read_text().splitlines()
+    number = next(i for i, pair in enumerate(zip(before, after, strict=True), 1) if pair[0] != pair[1])
+    both_refuse(copy, rf"\./layer01/commands\.txt, line {number}: {message}")
+
+
+@pytest.mark.parametrize("kind", ["load", "set", "gather", "run", "scatter"])
+def test_a_lost_command_is_noticed(copy, kind):
+    edited(copy / "layer01" / "commands.txt", rf"^{kind} .*\n", "")
+    both_refuse(copy, r"\./layer01/commands\.txt holds \d+ commands; it must hold \d+")
+
+
+@pytest.mark.parametrize(
+    ("find", "replace", "message"),
+    [
+        (r"^layer .*classes.*\n", "", r' has 2 lines "layer"; they must be 3, as its line "program" says'),
+        (r"^buffer .*block.*\n", "", r', line \d+: BUFFER is "2"; it must be a whole number 0\.\.1'),
+        (r"^program .*\n", "", r', line 2: the line is "core"; it must be program, which comes first'),
+        (r"^program (.*)", r"program \1 1", r", line 2: program is followed by 6 words; it must be by 5: T S .*"),
+        (r"^layer 0", "layer 1", r', line \d+: CORE is "1"; it must be a whole number 0\.\.0'),
+        (r"readout", "reading", r', line \d+: the kind of neurons is "reading"; it must be spiking or readout'),
+        (r'"first"', '"first', r', line \d+: the name is ""first"; it must be closed by a quotation mark'),
+        (r"(?s)\A.*\Z", "", r' has no line "program"; it must begin with one'),
+    ],
+)
+def test_a_damaged_program_is_refused(copy, find, replace, message):
+    edited(copy / "program.txt", find, replace)
+    both_refuse(copy, rf"\./program\.txt{message}")
 
 
 def test_names_of_nodes_are_data_only(residual):

@@ -35,3 +35,10 @@ def test_cocotb_runs_the_first_layer_by_default_and_names_differences(tmp_path):
     assert done.returncode != 0
     difference = f"sample 0, timestep 1, output (1, 0, 0): potential expected {expected}, got {got}"
     assert f"layer 'first' (layer00), {difference}" in done.stdout
+
+    (folder / "layer01" / "commands.txt").write_text("set forty 0\n")
+    done = make(folder, "cocotb", python)
+    assert done.returncode == 2
+    place = "./layer01/commands.txt, line 1"
+    assert f'error: {place}: REGISTER is "forty"; it must be a whole number 1..40\n' in done.stderr
+    assert "rror 2" in done.stderr

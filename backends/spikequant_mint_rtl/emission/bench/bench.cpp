@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <exception>
 
+#include "commands.h"
 #include "core.h"
-#include "files.h"
 
 namespace {
 
@@ -15,23 +15,17 @@ struct Difference : std::runtime_error {
 
 class Bench {
    public:
-    explicit Bench(const std::string& folder) : program_(read_program(folder)) {}
+    // Reads and checks the whole folder, before any core runs.
+    explicit Bench(const std::string& folder) : program_(ProgramReader(folder).read()) {
+        for (size_t index = 0; index < program_.layers.size(); ++index)
+            commands_.push_back(CommandReader(program_, index, images_).read());
+    }
 
     void run() {
-        for (Layer& layer : program_.layers) {
-            layer_ = &layer;
-            cores_.choose(layer.core);
-            const std::string path = layer.folder + "/commands.txt";
-            std::ifstream file = open_file(path);
-            std::string line;
-            for (size_t number = 1; std::getline(file, line); ++number) {
-                std::istringstream words(line);
-                std::string command;
-                if (!(words >> command) || command[0] == '#') continue;
-                if (!execute(command, words) || !words)
-                    throw BadFile(path + ", line " + std::to_string(number) + ": cannot read \"" + line + "\"");
-            }
-            check_complete(layer);
+        for (size_t index = 0; index < program_.layers.size(); ++index) {
+            layer_ = &program_.layers[index];
+            cores_.choose(layer_->core);
+            for (const Command& command : commands_[index]) execute(command);
         }
     }
 
@@ -44,103 +38,59 @@ class Bench {
     }
 
    private:
-    bool execute(const std::string& command, std::istringstream& words) {
-        if (command == "load") return load(words);
-        if (command == "set") return set(words);
-        if (command == "gather") return gather(words);
-        if (command == "ones") return ones(words);
-        if (command == "pass") return pass(words);
-        if (command == "run") return run_rows(words);
-        if (command == "scatter") return scatter(words);
-        return false;
-    }
-
-    // load MEMORY ADDRESS FILE: all words of a file, from an address on.
-    bool load(std::istringstream& words) {
-        unsigned memory;
-        uint32_t address;
-        std::string file;
-        if (!(words >> memory >> address >> file)) return false;
-        cores_.write(memory, address, read_hex(layer_->folder + "/" + file));
-        return true;
-    }
-
-    // set REGISTER VALUE ...
-    bool set(std::istringstream& words) {
-        uint32_t address, value;
-        while (words >> address) {
-            if (!(words >> value)) return false;
-            cores_.write(kRegisters, address, {value});
+    void execute(const Command& c) {
+        switch (c.kind) {
+            case Kind::load: return cores_.write(c.memory, static_cast<uint32_t>(c.address), *c.image);
+            case Kind::set:
+                for (const auto& [name, value] : c.registers) cores_.write(kRegisters, name, {value});
+                return;
+            case Kind::gather: return gather(c);
+            case Kind::ones: return cores_.write(kSpikes, 0, Words(c.count, 0xffffffff));
+            case Kind::pass: start(c.limit, 0); return;
+            case Kind::run: return run_rows(c);
+            case Kind::scatter: return scatter(c);
         }
-        words.clear();
-        return true;
     }
 
-    // gather BUFFER SAMPLE STEPS Y HEIGHT X WIDTH WORD WORDS: part of a map into the spike memory, from 0 on.
-    bool gather(std::istringstream& words) {
-        size_t index, sample, steps, y, height, x, width, word, count;
-        if (!(words >> index >> sample >> steps >> y >> height >> x >> width >> word >> count)) return false;
-        Buffer& from = program_.buffers.at(index);
+    // Part of a map into the spike memory, from 0 on.
+    void gather(const Command& c) {
+        Buffer& from = program_.buffers[c.buffer];
         Words source;
-        for (size_t t = 0; t < steps; ++t)
+        for (size_t t = 0; t < c.steps; ++t)
             for (size_t plane = 0; plane < from.planes; ++plane)
-                for (size_t row = y; row < y + height; ++row)
-                    for (size_t column = x; column < x + width; ++column)
-                        for (size_t w = word; w < word + count; ++w)
-                            source.push_back(from.at(sample, t, plane, row, column, w));
+                for (size_t y = c.y; y < c.y + c.height; ++y)
+                    for (size_t x = c.x; x < c.x + c.width; ++x)
+                        for (size_t w = c.first; w < c.first + c.count; ++w)
+                            source.push_back(from.at(c.sample, t, plane, y, x, w));
         cores_.write(kSpikes, 0, source);
-        return true;
     }
 
-    // ones COUNT: a spike everywhere.
-    bool ones(std::istringstream& words) {
-        size_t count;
-        if (!(words >> count)) return false;
-        cores_.write(kSpikes, 0, Words(count, 0xffffffff));
-        return true;
-    }
-
-    // pass LIMIT: a run that keeps partial sums and puts out no row.
-    bool pass(std::istringstream& words) {
-        uint64_t limit;
-        if (!(words >> limit)) return false;
-        start(limit, 0);
-        return true;
-    }
-
-    // run LIMIT SAMPLE TILE TILES Y HEIGHT X WIDTH: a run of all timesteps of a block of outputs.
-    bool run_rows(std::istringstream& words) {
-        uint64_t limit;
-        size_t sample, tile, tiles, y, height, x, width;
-        if (!(words >> limit >> sample >> tile >> tiles >> y >> height >> x >> width)) return false;
-        const std::vector<Row> rows = start(limit, tiles * height * width * program_.timesteps);
+    // A run of all timesteps of a block of outputs.
+    void run_rows(const Command& c) {
+        const std::vector<Row> rows = start(c.limit, c.count * c.height * c.width * program_.timesteps);
         auto row = rows.begin();
-        for (size_t first = tile * kLanes; first < (tile + tiles) * kLanes; first += kLanes)
-            for (size_t i = y; i < y + height; ++i)
-                for (size_t j = x; j < x + width; ++j)
-                    for (size_t t = 0; t < program_.timesteps; ++t) compare(*row++, sample, t, first, i, j);
-        return true;
+        for (size_t tile = c.first; tile < c.first + c.count; ++tile)
+            for (size_t y = c.y; y < c.y + c.height; ++y)
+                for (size_t x = c.x; x < c.x + c.width; ++x)
+                    for (size_t t = 0; t < program_.timesteps; ++t) compare(*row++, c.sample, t, tile * kLanes, y, x);
     }
 
-    // scatter SAMPLE ADDRESS Y HEIGHT X WIDTH WORD WORDS: what the core wrote goes into the layer's map.
-    bool scatter(std::istringstream& words) {
-        size_t sample, y, height, x, width, word, count;
-        uint32_t address;
-        if (!(words >> sample >> address >> y >> height >> x >> width >> word >> count)) return false;
-        Buffer& to = program_.buffers.at(layer_->buffer);
-        const Words got = cores_.read(kSpikes, address, to.steps * height * width * count);
+    // What the core wrote goes into the layer's map.
+    void scatter(const Command& c) {
+        Buffer& to = program_.buffers[layer_->buffer];
+        const Words got =
+            cores_.read(kSpikes, static_cast<uint32_t>(c.address), to.steps * c.height * c.width * c.count);
         auto next = got.begin();
         for (size_t t = 0; t < to.steps; ++t)
-            for (size_t i = y; i < y + height; ++i)
-                for (size_t j = x; j < x + width; ++j)
-                    for (size_t w = word; w < word + count; ++w) {
-                        uint32_t& place = to.at(sample, t, 0, i, j, w);
-                        const uint32_t expected = layer_->words[&place - to.data.data()];
-                        place = *next++;
+            for (size_t y = c.y; y < c.y + c.height; ++y)
+                for (size_t x = c.x; x < c.x + c.width; ++x)
+                    for (size_t w = c.first; w < c.first + c.count; ++w) {
+                        uint32_t& place = to.at(c.sample, t, 0, y, x, w);
+                        const uint32_t expected = layer_->words[&place - to.data.data()], word = *next++;
+                        place = word;
                         ++words_;
-                        if (place != expected) differ_in_word(sample, t, w, i, j, expected, place, "spike in memory");
+                        if (word != expected) differ_in_word(c.sample, t, w, y, x, expected, word, "spike in memory");
                     }
-        return true;
     }
 
     std::vector<Row> start(uint64_t limit, size_t expected) {
@@ -155,8 +105,6 @@ class Bench {
 
     void compare(const Row& row, size_t sample, size_t t, size_t first, size_t y, size_t x) {
         const Layer& l = *layer_;
-        if (first >= l.channels || y >= l.height || x >= l.width || sample >= program_.samples)
-            throw BadFile("a command leaves the outputs of \"" + l.name + "\"");
         const size_t place = ((sample * l.height + y) * l.width + x) * program_.timesteps + t;
         const size_t lanes = l.channels - first < kLanes ? l.channels - first : kLanes;
         const size_t all_words = (l.channels + 31) / 32;
@@ -173,14 +121,6 @@ class Bench {
                 differ_in_word(sample, t, first / 32 + w, y, x, expected, row.fired[w], "spike");
         }
         spikes_ += lanes;
-    }
-
-    void check_complete(const Layer& l) {
-        const size_t values = program_.samples * l.height * l.width * program_.timesteps * l.channels;
-        expected_values_ += values;
-        if (potentials_ + outputs_ != expected_values_)
-            throw Difference(here() + ": " + std::to_string(potentials_ + outputs_) + " values put out so far, expected " +
-                             std::to_string(expected_values_));
     }
 
     std::string here() const { return "layer \"" + layer_->name + "\" (" + numbered("layer", layer_ - program_.layers.data()) + ")"; }
@@ -215,9 +155,11 @@ class Bench {
     }
 
     Program program_;
+    std::map<std::string, Words> images_;
+    std::vector<std::vector<Command>> commands_;
     Cores cores_;
     Layer* layer_ = nullptr;
-    size_t spikes_ = 0, potentials_ = 0, outputs_ = 0, words_ = 0, expected_values_ = 0;
+    size_t spikes_ = 0, potentials_ = 0, outputs_ = 0, words_ = 0;
 };
 
 }  // namespace

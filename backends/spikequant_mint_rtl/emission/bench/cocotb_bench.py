@@ -6,10 +6,7 @@ A layer fed by one that did not run cannot run either, so layers run from the fi
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,95 +15,17 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
+from .commands import LANES, SPIKES, Command, read_commands
+from .program import WORD, Layer, Program, read_program
+
 FOLDER = Path(__file__).resolve().parents[1]
-LANES, WORD = 128, 32
-REGISTERS, SPIKES = 0, 4
+REGISTERS = 0
 START = 1
-
-
-@dataclass
-class Buffer:
-    """A map of spikes or bit-planes, ``(samples, steps, planes, height, width, words)`` in one list."""
-
-    shape: tuple[int, ...]
-    data: list[int]
-
-    def at(self, *place: int) -> int:
-        """Return the index of a word."""
-        index = 0
-        for size, position in zip(self.shape, place, strict=True):
-            assert position < size, f"a command leaves the map of {self.shape}"
-            index = index * size + position
-        return index
-
-
-@dataclass
-class Layer:
-    """Neurons and what is expected of them."""
-
-    folder: Path
-    core: int
-    readout: bool
-    channels: int
-    height: int
-    width: int
-    buffer: int
-    name: str
-    rows: list[int] = field(default_factory=list)
-    fired: list[int] = field(default_factory=list)
-    words: list[int] = field(default_factory=list)
-
-
-@dataclass
-class Program:
-    """What program.txt says."""
-
-    timesteps: int
-    samples: int
-    buffers: list[Buffer]
-    layers: list[Layer]
-
-
-def read_hex(path: Path) -> list[int]:
-    """Return the words of a file."""
-    return [int(word, 16) for word in path.read_text(encoding="ascii").split()]
 
 
 def signed(word: int) -> int:
     """Return 32 bits as a signed number."""
     return word - (1 << 32) if word >> 31 else word
-
-
-def lines_of(path: Path) -> Iterator[list[str]]:
-    """Yield the words of each line but comments; a quoted name is the last word."""
-    for line in path.read_text(encoding="ascii").splitlines():
-        words, quote, name = line.partition('"')
-        if line and not line.startswith("#"):
-            yield [*words.split(), *([json.loads(quote + name)] if quote else [])]
-
-
-def read_program(folder: Path) -> Program:
-    """Read program.txt, inputs and what is expected of each layer."""
-    program = Program(0, 0, [], [])
-    for kind, *words in lines_of(folder / "program.txt"):
-        if kind == "program":
-            program.timesteps, program.samples = int(words[0]), int(words[1])
-        elif kind == "buffer":
-            shape = (program.samples, *map(int, words[:5]))
-            size = 1
-            for length in shape:
-                size *= length
-            program.buffers.append(Buffer(shape, [0] * size if words[5] == "-" else read_hex(folder / words[5])))
-        elif kind == "layer":
-            place = folder / f"layer{len(program.layers):02}"
-            readout = words[1] == "readout"
-            channels, height, width, buffer = (int(word) for word in words[2:6])
-            layer = Layer(place, int(words[0]), readout, channels, height, width, buffer, words[6])
-            layer.rows = read_hex(place / "rows.hex")
-            if not readout:
-                layer.fired, layer.words = read_hex(place / "fired.hex"), read_hex(place / "words.hex")
-            program.layers.append(layer)
-    return program
 
 
 class Bench:
@@ -166,16 +85,17 @@ class Bench:
         assert len(rows) == expected, f"layer {self.layer.name!r}: {len(rows)} rows, expected {expected}"
         return rows
 
-    async def execute(self, layer: Layer) -> None:
+    async def execute(self, layer: Layer, commands: list[Command]) -> None:
         """Run the commands of a layer."""
         self.layer = layer
         self.dut.core_i.value = layer.core
         await FallingEdge(self.dut.clk_i)
-        for command, *words in lines_of(layer.folder / "commands.txt"):
-            if command == "load":
-                await self.write(int(words[0]), int(words[1]), read_hex(layer.folder / words[2]))
-                continue
-            await getattr(self, f"do_{command}")(*map(int, words))
+        for command in commands:
+            if command.kind == "load":
+                memory, address = command.numbers
+                await self.write(memory, address, command.image)
+            else:
+                await getattr(self, f"do_{command.kind}")(*command.numbers)
 
     async def do_set(self, *pairs: int) -> None:
         """Set registers."""
@@ -239,7 +159,7 @@ class Bench:
 
     def equal(self, where: str, what: str, expected: int, got: int) -> None:
         """Fail with the place of a difference."""
-        here = f"layer {self.layer.name!r} ({self.layer.folder.name}), {where}"
+        here = f"layer {self.layer.name!r} ({self.layer.folder}), {where}"
         assert got == expected, f"{here}: {what} expected {expected}, got {got}"
 
 
@@ -250,10 +170,11 @@ async def identical(dut: Any) -> None:
     wanted = os.environ.get("MINT_LAYERS", "1")
     layers = program.layers if wanted == "all" else program.layers[: int(wanted)]
     assert layers, "MINT_LAYERS must be 1 or more, or all"
+    commands = [read_commands(program, index) for index in range(len(layers))]
     bench = Bench(dut, program)
     await bench.reset()
-    for layer in layers:
-        await bench.execute(layer)
+    for layer, listed in zip(layers, commands, strict=True):
+        await bench.execute(layer, listed)
     values = sum(program.samples * program.timesteps * x.channels * x.height * x.width for x in layers)
     assert bench.compared == values, f"{bench.compared} values were put out, expected {values}"
     dut._log.info("identical: %d values of %d of %d layers compared", values, len(layers), len(program.layers))

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "Vbench.h"
+#include "commands.h"
 #include "verilated.h"
 
-constexpr unsigned kLanes = 128, kLaneWords = kLanes / 32;
-constexpr unsigned kRegisters = 0, kSpikes = 4;  // memories of the host port
+constexpr unsigned kLaneWords = kLanes / 32;
+constexpr unsigned kRegisters = 0;  // memory of the host port
 constexpr unsigned kCommand = 0, kStart = 1, kCounters = 64;
 
 // What the core shows after every step of every neuron: stored potentials (or accumulators), and spikes.

@@ -1,0 +1,1 @@
+"""The test benches of an emitted folder, beside its files."""
