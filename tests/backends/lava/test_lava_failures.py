@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 
@@ -126,11 +127,10 @@ except KeyboardInterrupt:
 def test_ending_the_client_ends_the_run(sent, code, tmp_path, lava_python, leftovers):
     script = tmp_path / "client.py"
     script.write_text(textwrap.dedent(CLIENT))
-    jobs = tmp_path / "jobs"
-    jobs.mkdir()
+    jobs = tempfile.mkdtemp(prefix="sq-", dir="/tmp")  # short: a socket's path in it has at most 107 bytes
     leftovers.folder = f"{jobs}/spikequant-lava-"
     command = [sys.executable, str(script), str(lava_python), str(ENDLESS)]
-    client = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(jobs)}, stdout=subprocess.PIPE)
+    client = subprocess.Popen(command, env={**os.environ, "TMPDIR": jobs}, stdout=subprocess.PIPE)
     try:
         leftovers.wait_for(6)
         client.send_signal(sent)
@@ -139,6 +139,7 @@ def test_ending_the_client_ends_the_run(sent, code, tmp_path, lava_python, lefto
         client.kill()
         client.communicate()
     leftovers.assert_none()
+    shutil.rmtree(jobs)
 
 
 def test_a_killed_process_of_lava_ends_the_run(tmp_path, lava_python, leftovers):

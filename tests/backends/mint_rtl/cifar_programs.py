@@ -7,7 +7,9 @@ All is decided by the seed: equal arguments give equal programs on one machine.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from spikequant.data_folders import data_folders
 from spikequant.model import InputCoding, SpikingModel, as_input, lower
 from spikequant.program import Program
 from spikequant.registry import registry
 from spikequant.runs.build import make_dataset
 
 TIMESTEPS = 4
+DATA = Path(os.environ.get("SPIKEQUANT_DATA") or Path(__file__).parents[4] / "shared" / "data")
+"""Where the real data sets are: the folder of SPIKEQUANT_DATA, or the one beside this checkout."""
 START = -0.25
 """BatchNorm's offset before training: without it, the sums of the residual blocks fire ever more with depth."""
 
@@ -56,7 +59,7 @@ def cifar_program(
         DataError: CIFAR-10's test images are missing.
     """
     dataset, found = make_dataset("cifar10"), registry()
-    test = dataset.load("test", data_folders(None))
+    test = dataset.load("test", (DATA,))
     made = found.make("network", network, {} if width is None else {"width": width})
     coding = InputCoding(dataset.shape, dataset.bits, dataset.peak)
     options = {"bits": bits, **(neuron or {})}

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikequant.data_folders import data_folders
 from spikequant.errors import DataError
 from spikequant.oracle import run_oracle
 from spikequant.program import Add, Conv2d, PoolOr, PoolSum
@@ -15,7 +14,7 @@ from spikequant.verify import compare
 from spikequant_mint_rtl.backend import MintRtlBackend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cifar_programs import cifar_program
+from cifar_programs import DATA, cifar_program
 
 pytestmark = pytest.mark.skipif(
     not MintRtlBackend().availability().ready, reason=f"mint_rtl: {MintRtlBackend().availability().detail}"
@@ -26,7 +25,7 @@ IMAGES = {"vgg9": 2, "vgg16": 2, "resnet19": 1}
 @pytest.fixture(scope="module", autouse=True)
 def _cifar10():
     try:
-        make_dataset("cifar10").load("test", data_folders(None))
+        make_dataset("cifar10").load("test", (DATA,))
     except DataError as error:
         pytest.skip(f"needs CIFAR-10 (SPIKEQUANT_DATA): {error}")
 
