@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import secrets
 import shutil
 import struct
 import subprocess
-import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from filelock import FileLock
 from spikequant.errors import BackendError
 
 TOOL_TIMEOUT_S = 600
+REMOVAL_TRIES = 50
+REMOVAL_PAUSE_S = 0.1
 ELF64 = b"\x7fELF\x02"
 ELF_HEADER = 64
 
@@ -51,13 +54,26 @@ def make_once(folder: Path, target: Path, make: Callable[[Path], Path]) -> None:
             if target.exists():
                 return
             for left in folder.glob(f"building-{target.stem}-*"):
-                shutil.rmtree(left, ignore_errors=True)
-            with tempfile.TemporaryDirectory(dir=folder, prefix=f"building-{target.stem}-") as scratch:
-                make(Path(scratch)).replace(target)
+                _remove(left)
+            scratch = folder / f"building-{target.stem}-{secrets.token_hex(4)}"
+            try:  # named before it is made: an interrupt between the two leaves nothing either
+                scratch.mkdir(mode=0o700)
+                make(scratch).replace(target)
+            finally:
+                _remove(scratch)
     except OSError as error:
         raise BackendError(
             f"the build cache {folder} cannot be used: {error}; free space or set XDG_CACHE_HOME"
         ) from error
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which the tools of a killed build may still write; without it they end by themselves."""
+    for _ in range(REMOVAL_TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(REMOVAL_PAUSE_S)
 
 
 def load_library(path: Path, what: str) -> ctypes.CDLL:

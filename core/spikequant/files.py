@@ -52,6 +52,19 @@ def check_writable(path: Path, option: str) -> None:
         raise UsageError(f"{option} {path} cannot be written: {reason(error)}; give another file") from error
 
 
+def write_text(path: Path, text: str, option: str) -> None:
+    """Write ``text`` to ``path``, whole or not at all; ``option`` says where the path came from.
+
+    Raises:
+        UsageError: The system refuses to write.
+    """
+    try:
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{option} {path} cannot be written: {reason(error)}; give another file") from error
+
+
 def reason(error: BaseException) -> str:
     """Return an error's own words on one line, without its number and file."""
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

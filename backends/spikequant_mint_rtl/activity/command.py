@@ -9,7 +9,7 @@ import click
 
 from spikequant.cli.common import emit, json_option, messages, plain
 from spikequant.errors import UsageError
-from spikequant.files import check_writable, reason, replacing
+from spikequant.files import check_writable, write_text
 from spikequant_mint_rtl.activity.load import Load
 from spikequant_mint_rtl.activity.study import activity_study
 from spikequant_mint_rtl.activity.text import report_text
@@ -81,11 +81,7 @@ def activity(
             advance=lambda done, total: shown.update(f"netlists: {done} of {total}"),
         )
     if save is not None:
-        try:
-            with replacing(save) as partial:
-                partial.write_text(json.dumps(report.to_json(), indent=2) + "\n")
-        except OSError as error:
-            raise UsageError(f"--save {save} cannot be written: {reason(error)}; give another file") from error
+        write_text(save, json.dumps(report.to_json(), indent=2) + "\n", "--save")
     if as_json:
         emit(report.to_json())
         return

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from spikequant.cli.common import emit, json_option, messages, plain
-from spikequant.errors import UsageError
-from spikequant.files import check_writable, reason, replacing
+from spikequant.files import check_writable, write_text
 from spikequant_mint_rtl.area.designs import PARTS
 from spikequant_mint_rtl.area.study import HEADROOM, area_study
 from spikequant_mint_rtl.area.tables import report_text
@@ -89,11 +88,7 @@ def area(
             advance=lambda done, total: shown.update(f"synthesize: {done} of {total} circuits"),
         )
     if save is not None:
-        try:
-            with replacing(save) as partial:
-                partial.write_text(json.dumps(report.to_json(), indent=2) + "\n")
-        except OSError as error:
-            raise UsageError(f"--save {save} cannot be written: {reason(error)}; give another file") from error
+        write_text(save, json.dumps(report.to_json(), indent=2) + "\n", "--save")
     if as_json:
         emit(report.to_json())
         return

@@ -28,7 +28,7 @@ from spikequant.energy.sheets import TimestepRun
 from spikequant.energy.study import FILE, digest, energy_study
 from spikequant.energy.table import EnergyTable, load_table
 from spikequant.errors import UsageError
-from spikequant.files import check_writable, reason, replacing
+from spikequant.files import check_writable, reason, write_text
 from spikequant.program import Program
 from spikequant.registry import registry
 from spikequant.trace import joined
@@ -123,7 +123,7 @@ def command(
     )
     found = {"model": str(path), **study.to_json()}
     if save is not None:
-        _write(json.dumps(found, indent=2) + "\n", save)
+        write_text(save, json.dumps(found, indent=2) + "\n", "--save")
     if as_json:
         emit(found)
         return
@@ -176,11 +176,3 @@ def _read(path: Path, program: Program) -> Counts:
     if unknown:
         raise UsageError(f"{path} counts node '{unknown[0]}', which the model does not have; count the same model")
     return counts
-
-
-def _write(text: str, path: Path) -> None:
-    try:
-        with replacing(path) as partial:
-            partial.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--save {path} cannot be written: {reason(error)}; give another file") from error

@@ -23,10 +23,9 @@ from spikequant.cli.common import (
     sample_options,
 )
 from spikequant.cli.progress import bar
-from spikequant.counts import Counts
 from spikequant.dataset import Split
 from spikequant.errors import UsageError
-from spikequant.files import check_writable, reason, replacing
+from spikequant.files import check_writable, write_text
 from spikequant.trace import Trace, joined
 
 
@@ -68,7 +67,7 @@ def command(
     if trace_path is not None:
         trace.save(trace_path)
     if counts_path is not None:
-        _write_counts(trace.counts, counts_path)
+        write_text(counts_path, json.dumps(trace.counts.to_json(), indent=2) + "\n", "--counts")
     summary = summarize(trace, chosen)
     if as_json:
         emit({"model": str(model), **summary, "counts": trace.counts.to_json()})
@@ -118,11 +117,3 @@ def _check_outputs(trace_path: Path | None, counts_path: Path | None) -> None:
         and os.path.realpath(trace_path) == os.path.realpath(counts_path)
     ):
         raise UsageError(f"--trace and --counts both name {trace_path}; give each a file of its own")
-
-
-def _write_counts(counts: Counts, path: Path) -> None:
-    try:
-        with replacing(path) as partial:
-            partial.write_text(json.dumps(counts.to_json(), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--counts {path} cannot be written: {reason(error)}; give another file") from error
