@@ -10,6 +10,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -68,10 +69,16 @@ def make_once(folder: Path, target: Path, make: Callable[[Path], Path]) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder in which the tools of a killed build may still write; without it they end by themselves."""
+    """Remove a scratch folder, also one in which the tools of a killed build still write.
+
+    Those name their files by its path: under another name they find it no more, and end by themselves.
+    """
+    moved = folder.with_name(f"{folder.name}-left")
+    with suppress(OSError):
+        folder.rename(moved)
     for _ in range(REMOVAL_TRIES):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
+        shutil.rmtree(moved, ignore_errors=True)
+        if not moved.exists():
             return
         time.sleep(REMOVAL_PAUSE_S)
 
