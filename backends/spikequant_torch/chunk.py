@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from spikequant.program import Edge, Lateral, Node, Program, Readout, SpikingNode, Weighted
+from spikequant_torch.exact import float_dtype, magnitude
 from spikequant_torch.groups import Group
 from spikequant_torch.neurons import Neurons, State
 from spikequant_torch.recorder import Recorder
@@ -98,15 +99,15 @@ class Chunk:
         state = self._states.pop(node.name, None)
         if state is None:
             state = neurons.start(x[0])
-        spikes = _empty(steps, x)
+        emitted = _empty(steps, x, float_dtype(magnitude(self._program, node.name)))
         for k in range(steps):
             fires, state, overflow = neurons.step(x[k % x.shape[0]], state, t + k)
-            spikes[k].copy_(fires)
+            emitted[k].copy_(state[0] if node.graded else fires)
             self._tallies.stepped(node, fires, overflow)
             self._recorder.stepped(node, t + k, fires, state)
         if t + steps < self._program.timesteps:
             self._states[node.name] = state
-        return spikes
+        return emitted
 
     def _read(self, node: Readout, x: Tensor, t: int, steps: int) -> Tensor:
         total = x.to(torch.int64).expand(steps, *x.shape[1:]).cumsum(0)
@@ -122,10 +123,10 @@ def _at(value: Tensor, t: int) -> Tensor:
     return value[t : t + 1] if value.shape[0] > 1 else value
 
 
-def _empty(steps: int, x: Tensor) -> Tensor:
-    """Return room for spikes of ``steps`` timesteps, images with their channels innermost."""
+def _empty(steps: int, x: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """Return room for what ``steps`` timesteps put out, images with their channels innermost."""
     if x.dim() == 5:
         folded = (steps * x.shape[1], *x.shape[2:])
-        room = torch.empty(folded, device=x.device, dtype=torch.float32, memory_format=torch.channels_last)
+        room = torch.empty(folded, device=x.device, dtype=dtype, memory_format=torch.channels_last)
         return room.reshape(steps, *x.shape[1:])
-    return torch.empty((steps, *x.shape[1:]), device=x.device, dtype=torch.float32)
+    return torch.empty((steps, *x.shape[1:]), device=x.device, dtype=dtype)

@@ -31,7 +31,8 @@ class Neurons(ABC):
             t: The timestep.
 
         Returns:
-            Spikes and where overflow acted as bool masks (``None``: it cannot act), the new state between them.
+            Where it spikes (a graded node: where it puts out something else than zero) and where overflow
+            acted as bool masks (``None``: it cannot act), the new state between them.
         """
 
     @abstractmethod

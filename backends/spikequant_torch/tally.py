@@ -45,7 +45,7 @@ class Tallies:
         tally.active += (int(per_element.sum()) if spikes else count(x != 0)) * repeat
 
     def stepped(self, node: SpikingNode, fires: Tensor, overflow: Tensor | None) -> None:
-        """Count the spikes of one timestep and the potentials that overflow changed."""
+        """Count the spikes of one timestep, or a graded node's values other than zero, and what overflow changed."""
         tally = self._of[node.name]
         tally.fires += count(fires)
         tally.saturations += 0 if overflow is None else count(overflow)

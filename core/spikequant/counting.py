@@ -61,7 +61,7 @@ def weighted_counts(program: Program, node: Weighted | Lateral, x: Values) -> No
     if isinstance(node, Weighted) and node.bias is not None:
         operations.append(Operation("add", program.acc_bits(node.name), outputs))
     low, high = program.ranges[program.source_of(node.name).name]
-    width = 1 if (low, high) == (0, 1) else max(abs(low), abs(high)).bit_length() + (low < 0)
+    width = max(high.bit_length(), 1) if low >= 0 else max((-low - 1).bit_length(), high.bit_length()) + 1
     traffic = [Traffic("sram", "inputs", int(x.size) * width)]
     if isinstance(node, Weighted):
         traffic.insert(0, Traffic("sram", "weights", accumulates * node.bits))
@@ -69,10 +69,10 @@ def weighted_counts(program: Program, node: Weighted | Lateral, x: Values) -> No
 
 
 def spiking_counts(program: Program, node: SpikingNode, steps: int, fires: int, saturations: int) -> NodeCounts:
-    """Counts of a spiking node after ``steps`` neuron updates."""
+    """Counts of a spiking node after ``steps`` neuron updates; a graded node's ``fires`` are values other than zero."""
     x_bits = program.acc_bits(program.source_of(node.name).name)
     operations = tuple(Operation(o.name, o.bits, o.count * steps) for o in node.operations(x_bits))
-    traffic = (Traffic("sram", "spikes", steps),)
+    traffic = (Traffic("sram", "spikes", steps * node.emitted_bits),)
     return NodeCounts(node.kind, operations, traffic, steps, fires, saturations)
 
 

@@ -30,7 +30,7 @@ class NodeCounts:
         operations: Operations with their widths.
         traffic: Memory bits moved.
         steps: Neuron updates (neurons x timesteps x samples).
-        fires: Spikes put out.
+        fires: Spikes put out; of a graded node the values other than zero.
         saturations: Stored potentials that overflow changed.
         inputs: Input values seen (for sparsity), and ``active`` those that were not zero.
     """
@@ -95,7 +95,7 @@ class Counts:
 
     @property
     def fires(self) -> int:
-        """All spikes."""
+        """All spikes, and the values other than zero of graded nodes."""
         return sum(node.fires for node in self.nodes.values())
 
     @property

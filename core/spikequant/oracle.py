@@ -76,7 +76,7 @@ def run_oracle(program: Program, inputs: IntArray | Mapping[str, IntArray]) -> T
         previous = now
 
     return Trace(
-        spikes={n.name: np.stack(history[n.name]).astype(np.uint8) for n in program.spiking},
+        spikes={n.name: np.stack(history[n.name]).astype(np.uint8) for n in program.spiking if not n.graded},
         potentials={
             name: np.stack(series).astype(np.int32)
             for node in program.spiking
@@ -175,6 +175,6 @@ def _counts(
             if isinstance(node, Readout):
                 nodes[node.name] = readout_counts(program, node, steps)
             else:
-                fires = sum(int(array.sum()) for array in history[node.name])
+                fires = sum(int(np.count_nonzero(array)) for array in history[node.name])
                 nodes[node.name] = spiking_counts(program, node, steps, fires, saturations[node.name])
     return Counts("oracle", batch, nodes)

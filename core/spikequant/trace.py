@@ -1,7 +1,8 @@
 """The trace of a run: every spike and every stored potential of every timestep, in one file format.
 
 Normative: ``spikes/NAME`` uint8 and ``potential/NAME`` int32, both ``(timesteps, batch, *shape)``, for
-every spiking node; ``potential/NAME.VARIABLE`` like it for each further state variable of the node;
+every spiking node, of a graded one the potential alone, which is what it puts out;
+``potential/NAME.VARIABLE`` like it for each further state variable of the node;
 ``output/NAME`` int64 ``(timesteps, batch, classes)`` for readouts; ``counts`` as JSON.
 """
 
@@ -33,8 +34,9 @@ class Trace:
     """Spikes, stored potentials and readouts of a run, and its counts.
 
     Attributes:
-        spikes: uint8 ``(timesteps, batch, *shape)`` under each spiking node's name.
-        potentials: int32 like ``spikes``: U as stored; further state variables under ``NAME.VARIABLE``.
+        spikes: uint8 ``(timesteps, batch, *shape)`` under the name of each spiking node that is not graded.
+        potentials: int32 like ``spikes``: U of every spiking node as stored; further state variables under
+            ``NAME.VARIABLE``.
         outputs: int64 ``(timesteps, batch, classes)`` under each readout's name.
         counts: What the run did.
     """

@@ -5,7 +5,7 @@ import pytest
 
 from spikequant.program import Dense, Input, Lif, chain
 from spikequant.testing import node_checks, random_program
-from spikequant.testing.strangers import LateLif, Riser, Toggle, with_neuron
+from spikequant.testing.strangers import Gauge, LateLif, Riser, Toggle, graded_programs, with_neuron
 from spikequant_mint.scaled_lif import ScaledLif
 
 
@@ -15,6 +15,7 @@ from spikequant_mint.scaled_lif import ScaledLif
     with_neuron(LateLif("cell", theta=np.array(2), u_bits=4)),
     chain([Input("x", (2, 3, 3), 8, signed=True), Lif("lif", u_bits=6, theta=np.array(9))], 2),
     chain([Input("x", (3,), 8), Dense("fc", 9 * np.eye(3, dtype=int)), ScaledLif("cell", theta=np.array(90))], 2),
+    *graded_programs().values(),
     *(random_program(seed) for seed in range(4)),
 )
 def test_contract(program, check):
@@ -65,6 +66,18 @@ BROKEN = {
     "counts in the node": ({"advance": counts_in_the_node}, "repeats"),
     "looks at the whole batch": ({"advance": looks_at_the_whole_batch}, "batch_split"),
 }
+
+
+def test_a_graded_node_that_puts_out_something_else_than_its_potential_is_caught():
+    def advance(self, x, state, t):
+        emitted, state, overflowed = Gauge.advance(self, x, state, t)
+        return emitted & 1, state, overflowed
+
+    program = with_neuron(type("Broken", (Gauge,), {"advance": advance})("cell", u_bits=4))
+    assert node_checks.failures(program) == {
+        "advances": "node 'cell' (gauge): advance() at timestep 0 puts out something else than its potential; it is"
+        " graded"
+    }
 
 
 @pytest.mark.parametrize(("methods", "caught_by"), BROKEN.values(), ids=BROKEN)

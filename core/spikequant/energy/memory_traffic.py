@@ -164,7 +164,7 @@ def _off_chip(program: Program, batch: int, widths: Widths | None) -> Iterator[M
         shown = program.timesteps if source.coding == "per_step" else 1
         yield Moved("spikes", "dram", math.prod(source.shape) * source.bits * shown * batch)
     for neuron in program.spiking:
-        bits = math.prod(program.shapes[neuron.name]) * program.timesteps * batch
+        bits = math.prod(program.shapes[neuron.name]) * neuron.emitted_bits * program.timesteps * batch
         if bits > BUFFER_BITS:
             yield Moved("spikes", "dram", 2 * bits)
 

@@ -124,7 +124,7 @@ def sparsity_sheet(program: Program, counts: Counts) -> Sheet:
 
 
 def _spikes(program: Program, name: str) -> bool:
-    return any(node.name == name for node in program.spiking)
+    return any(node.name == name and not node.graded for node in program.spiking)
 
 
 def timesteps_sheet(own: TimestepRun, runs: Iterable[TimestepRun], table: EnergyTable) -> Sheet:

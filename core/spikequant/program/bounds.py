@@ -32,7 +32,7 @@ def node_range(node: Node, sources: Sequence[Range], timesteps: int, shape: Shap
             kept = max(-low, high, -node.potential_limits[0], abs(node.reset.value)) + int(abs(node.theta).max())
             _check_fits(node, (-kept * node.leak.multiplier, kept * node.leak.multiplier))
         _check_fits(node, (low, high))
-        return 0, 1
+        return node.emitted_limits
     elif isinstance(node, Add):
         low, high = sum(s[0] for s in sources), sum(s[1] for s in sources)
     elif isinstance(node, Lateral):

@@ -95,7 +95,7 @@ def _check_lateral(node: Lateral) -> None:
 
 
 def _check_state(node: SpikingNode) -> None:
-    """The state variables have names, widths and limits, and something advances them."""
+    """The state variables have names, widths and limits, something advances them, and what is put out is known."""
     kind, variables = type(node), node.variables
     own_advance = kind.advance is not SpikingNode.advance
     if not own_advance and (kind.step is SpikingNode.step or len(variables) != 1):
@@ -103,6 +103,8 @@ def _check_state(node: SpikingNode) -> None:
         raise ProgramError(
             f"node '{node.name}' ({node.kind}): {kind.__name__} has the state variables {variables}; define {needed}"
         )
+    if type(node.graded) is not bool:
+        raise _wrong(node, "graded", repr(node.graded), "True or False")
     if not variables or len(set(variables)) < len(variables) or not all(VARIABLE.fullmatch(v) for v in variables):
         raise _wrong(node, "variables", variables, "different words of letters, digits and '_', the potential first")
     for field, values in (("state_bits", node.state_bits), ("state_limits", node.state_limits)):

@@ -146,7 +146,7 @@ class Program:
             sources = []
             for edge in self.inputs_of(node.name):
                 source = self.by_name[edge.source]
-                known = ranges.get(edge.source, (0, 1) if isinstance(source, SpikingNode) else None)
+                known = ranges.get(edge.source, source.emitted_limits if isinstance(source, SpikingNode) else None)
                 if known is None:
                     raise ProgramError(
                         f"edge {edge.source} -> {edge.target} is delayed, and '{edge.source}' ({source.kind}) does not"

@@ -19,7 +19,7 @@ State = tuple[IntArray, ...]
 
 @dataclass(frozen=True, eq=False)
 class SpikingNode(Node):
-    """A node with a stored state that emits spikes.
+    """A node with a stored state that emits spikes, or what it stores.
 
     A neuron plugin adds a kind of its own by subclassing this: fields are integers. One whose state is the
     potential alone, zero at first, writes :meth:`step`; one with more writes :meth:`initial`,
@@ -31,6 +31,8 @@ class SpikingNode(Node):
         u_bits: Width of the stored potential; bounds what ``potential/NAME`` may hold.
         variables: Names of the stored state variables, the potential first. Those after it are
             ``potential/NAME.VARIABLE`` in a trace.
+        graded: What the node puts out: spikes in {0, 1}, or, if true, its stored potential. A trace then holds
+            no ``spikes/NAME``, since ``potential/NAME`` is what was emitted.
         implementations: Under a backend's name a file with which that backend runs the kind where this
             class cannot be imported; what the file must define is the backend's to say.
     """
@@ -38,6 +40,7 @@ class SpikingNode(Node):
     u_bits: int = 8
     kind: ClassVar[str] = "spiking"
     variables: ClassVar[tuple[str, ...]] = ("potential",)
+    graded: ClassVar[bool] = False
     implementations: ClassVar[Mapping[str, Path]] = MappingProxyType({})
 
     @property
@@ -57,7 +60,8 @@ class SpikingNode(Node):
             u: Stored potential, like ``x``.
 
         Returns:
-            Spikes in {0, 1}, the new stored potential, and 1 where overflow acted; all like ``x``.
+            Spikes in {0, 1} (of a graded node the new potential), the new stored potential, and 1 where
+            overflow acted; all like ``x``.
         """
         raise TypeError(f"{type(self).__name__} has no step() of its own; call advance()")
 
@@ -82,11 +86,22 @@ class SpikingNode(Node):
             t: The timestep, from 0.
 
         Returns:
-            Spikes in {0, 1}, the new state, and 1 for each neuron in which overflow changed what is stored;
-            all arrays like ``x``. Where ``variables`` holds the potential alone this is :meth:`step`.
+            Spikes in {0, 1}, or of a graded node the new potential; the new state; and 1 for each neuron in
+            which overflow changed what is stored; all arrays like ``x``. Where ``variables`` holds the
+            potential alone this is :meth:`step`.
         """
         spikes, stored, overflowed = self.step(x, state[0])
         return spikes, (stored,), overflowed
+
+    @property
+    def emitted_limits(self) -> tuple[int, int]:
+        """Smallest and largest value put out: 0 and 1, or of a graded node the limits of its potential."""
+        return self.potential_limits if self.graded else (0, 1)
+
+    @property
+    def emitted_bits(self) -> int:
+        """Width of what one neuron puts out at a timestep: 1, or of a graded node that of its potential."""
+        return self.state_bits[0] if self.graded else 1
 
     @property
     def state_bits(self) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from spikequant.program import IntArray, Node, Program, SpikingNode
 from spikequant.testing.kit import Contract
 from spikequant.testing.limits import Limits, plain
 from spikequant.testing.programs import accepted_programs, random_inputs
-from spikequant.testing.strangers import LateLif, Riser, Toggle, with_neuron, with_stranger
+from spikequant.testing.strangers import LateLif, Riser, Toggle, graded_programs, with_neuron, with_stranger
 from spikequant.trace import Trace, joined
 from spikequant.verify import compare
 
@@ -136,16 +136,30 @@ def check_unknown_neurons(backend: Backend) -> None:
         Riser("cell", u_bits=4),
     )
     for node in neurons:
-        program = with_neuron(node)
-        inputs = random_inputs(program, BATCH, seed=1)
-        try:
-            trace = _run(backend, program, inputs)
-        except RefusedError as refused:
-            text = str(refused)
-        else:
-            assert_equal(run_oracle(program, inputs), trace, program, f"{backend.name}, neuron kind {node.kind}")
-            continue
+        _assert_runs_or_refuses(backend, with_neuron(node), f"neuron kind {node.kind}")
+
+
+def check_graded_neurons(backend: Backend) -> None:
+    """A graded kind, which puts out its potential, is refused by name, or runs with its own integers."""
+    for what, program in graded_programs().items():
+        _assert_runs_or_refuses(backend, program, f"a graded neuron, {what}")
+
+
+def _assert_runs_or_refuses(backend: Backend, program: Program, what: str) -> None:
+    """The neuron named ``cell`` runs with the oracle's integers and number of fires, or is refused by its name."""
+    inputs, text = random_inputs(program, BATCH, seed=1), ""
+    try:
+        trace = _run(backend, program, inputs)
+    except RefusedError as refused:
+        text = str(refused)
+    if text:
         assert "'cell'" in text, f"{backend.name}: the refusal does not name node 'cell': {text}"
+        return
+    expected = run_oracle(program, inputs)
+    assert_equal(expected, trace, program, f"{backend.name}, {what}")
+    counted = trace.counts.nodes.get("cell")
+    fires, seen = counted.fires if counted else None, expected.counts.nodes["cell"].fires
+    assert fires == seen, f"{backend.name}, {what}: node 'cell': counts say {fires} fires, and the oracle's {seen}"
 
 
 def assert_equal(expected: Trace, got: Trace, program: Program, where: str) -> None:
@@ -201,6 +215,7 @@ backend_checks: Contract[Backend] = Contract(
         check_bad_inputs,
         check_refuses_unknown_kinds,
         check_unknown_neurons,
+        check_graded_neurons,
     ),
     skip=_unavailable,
 )

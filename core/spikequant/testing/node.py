@@ -22,7 +22,10 @@ def check_starts(program: Program) -> None:
 
 
 def check_advances(program: Program) -> None:
-    """Spikes and overflow are 0 or 1, the state stays an integer array within its limits, all of the input's shape."""
+    """Spikes and overflow are 0 or 1, the state stays an integer array within its limits, all of the input's shape.
+
+    A graded node puts out its new potential in place of spikes.
+    """
     for node, x in driven(program):
         for t, (spikes, state, overflowed) in enumerate(steps(node, x)):
             where = f"advance() at timestep {t}"
@@ -31,6 +34,10 @@ def check_advances(program: Program) -> None:
                 fits = values.shape == x.shape[1:] and values.dtype.kind in "iub"
                 found = f"{values.dtype} of shape {values.shape}"
                 assert fits, f"{_label(node)}: {where} gives {what} as {found}; it takes integers like its input"
+                if node.graded and what == "spikes":
+                    stored = np.array_equal(values, state[0])
+                    assert stored, f"{_label(node)}: {where} puts out something else than its potential; it is graded"
+                    continue
                 binary = bool(np.isin(values, (0, 1)).all())
                 assert binary, f"{_label(node)}: {where} gives {what} {values.min()}..{values.max()}; it takes 0 or 1"
 

@@ -8,7 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from spikequant.program import (
+    Add,
+    Conv2d,
     Dense,
+    Edge,
     Input,
     IntArray,
     Lif,
@@ -109,11 +112,79 @@ class Riser(SpikingNode):
         return Operation("add", x_bits, 3), Operation("compare", x_bits), *writes
 
 
+@dataclass(frozen=True, eq=False)
+class Gauge(SpikingNode):
+    """A neuron plugin's kind that puts out its potential, which halves at every step and may be negative."""
+
+    kind: ClassVar[str] = "gauge"
+    variables: ClassVar[tuple[str, ...]] = ("potential", "peak")
+    graded: ClassVar[bool] = True
+
+    @property
+    def potential_limits(self) -> tuple[int, int]:
+        """Two's complement."""
+        return -(1 << (self.u_bits - 1)), (1 << (self.u_bits - 1)) - 1
+
+    @property
+    def state_bits(self) -> tuple[int, ...]:
+        """Both as wide as the potential."""
+        return self.u_bits, self.u_bits
+
+    @property
+    def state_limits(self) -> tuple[tuple[int, int], ...]:
+        """Both may be negative."""
+        return self.potential_limits, self.potential_limits
+
+    def initial(self, batch: int, shape: Shape) -> State:
+        """U = 0, and the lowest peak there is."""
+        return np.zeros((batch, *shape), np.int64), np.full((batch, *shape), self.potential_limits[0])
+
+    def advance(self, x: IntArray, state: State, t: int) -> tuple[IntArray, State, IntArray]:
+        """U = clamp(X + floor(U / 2)), put out as it is; peak = max(peak, U)."""
+        h = x + (state[0] >> 1)
+        stored = np.clip(h, *self.potential_limits)
+        return stored, (stored, np.maximum(state[1], stored)), (stored != h).astype(np.int64)
+
+    def operations(self, x_bits: int) -> tuple[Operation, ...]:
+        """One shift, one add, one compare, two register writes."""
+        writes = tuple(Operation("register", bits) for bits in self.state_bits)
+        return Operation("shift", self.u_bits), Operation("add", x_bits), Operation("compare", self.u_bits), *writes
+
+
 def with_neuron(node: SpikingNode) -> Program:
     """Return a small program around ``node``, named in it as it is."""
     codes = np.array([[2, -1, 3], [1, 1, -2]])
     nodes = [Input("input", (3,), bits=1), Dense("fc", codes, bits=4), node]
     return chain([*nodes, Dense("out", np.array([[1, -2]]), bits=4), Readout("readout")], timesteps=4)
+
+
+def graded_programs() -> dict[str, Program]:
+    """Return programs around a :class:`Gauge` named ``cell``: small, wider than float32, over images, in a loop."""
+    wide = [
+        Input("input", (3,), bits=28, signed=True, coding="per_step"),
+        Gauge("cell", u_bits=30),
+        Dense("out", np.array([[1, -2, 3]]), bits=4),
+        Readout("readout"),
+    ]
+    image = [
+        Input("input", (2, 5, 4), bits=4, signed=True, coding="per_step"),
+        Gauge("cell", u_bits=4),
+        Conv2d("conv", np.arange(-9, 9).reshape(1, 2, 3, 3), bits=6, padding=(1, 1)),
+        Lif("lif", theta=np.array(40), u_bits=9),
+    ]
+    looped = (
+        Input("input", (3,), bits=3, coding="per_step"),
+        Add("sum"),
+        Gauge("cell", u_bits=5),
+        Dense("back", np.array([[0, -2, 1], [1, 0, -1], [-3, 1, 0]]), bits=4),
+    )
+    edges = (Edge("input", "sum"), Edge("back", "sum"), Edge("sum", "cell"), Edge("cell", "back", delayed=True))
+    return {
+        "small": with_neuron(Gauge("cell", u_bits=4)),
+        "wide": chain(wide, timesteps=4),
+        "over images": chain(image, timesteps=4),
+        "in a loop": Program(looped, edges, timesteps=5),
+    }
 
 
 def with_stranger() -> Program:

@@ -9,7 +9,7 @@ from spikequant.backend import Executable
 from spikequant.oracle import run_oracle
 from spikequant.program import Lif, Program, SpikingNode
 from spikequant.testing import Contract, backend_checks
-from spikequant.testing.strangers import Riser
+from spikequant.testing.strangers import Gauge, Riser
 from spikequant.trace import Trace
 from spikequant_reference.backend import ReferenceBackend, ReferenceExecutable
 
@@ -188,6 +188,61 @@ def from_zero(node):
 @pytest.mark.parametrize("run", [loses_variables, never_tells_the_time, starts_at_zero])
 def test_a_backend_that_half_knows_neurons_with_several_variables_is_caught(run):
     assert "unknown_neurons" in backend_checks.failures(broken(run))
+
+
+def carries_as_float32(executable, inputs, record):
+    """What a graded neuron puts out loses its low bits on its way."""
+    nodes = [coarse(node) if isinstance(node, Gauge) else node for node in executable.program.nodes]
+    return run_oracle(replace(executable.program, nodes=tuple(nodes)), inputs)
+
+
+def coarse(node):
+    def advance(self, x, state, t):
+        emitted, state, overflowed = Gauge.advance(self, x, state, t)
+        return emitted.astype(np.float32).astype(np.int64), state, overflowed
+
+    return type("Coarse", (Gauge,), {"advance": advance})(node.name, u_bits=node.u_bits)
+
+
+def emits_spikes(executable, inputs, record):
+    """A graded neuron's values go on as spikes; only its potential is right."""
+    nodes = [spiking(node) if isinstance(node, Gauge) else node for node in executable.program.nodes]
+    return run_oracle(replace(executable.program, nodes=tuple(nodes)), inputs)
+
+
+def spiking(node):
+    def advance(self, x, state, t):
+        emitted, state, overflowed = Gauge.advance(self, x, state, t)
+        return (emitted != 0).astype(np.int64), state, overflowed
+
+    return type("Spiking", (Gauge,), {"advance": advance})(node.name, u_bits=node.u_bits)
+
+
+def records_spikes_too(executable, inputs, record):
+    trace = honest(executable, inputs, record)
+    graded = [node.name for node in executable.program.spiking if node.graded and record]
+    return replace(trace, spikes={**trace.spikes, **{n: (trace.potentials[n] != 0).astype("u1") for n in graded}})
+
+
+def counts_the_sum(executable, inputs, record):
+    """Fires of a graded neuron are taken for the sum of what it puts out."""
+    trace = honest(executable, inputs, record)
+    nodes = dict(trace.counts.nodes)
+    if "cell" in nodes and record:
+        nodes["cell"] = replace(nodes["cell"], fires=int(abs(trace.potentials["cell"].astype(int)).sum()))
+    return replace(trace, counts=replace(trace.counts, nodes=nodes))
+
+
+@pytest.mark.parametrize("run", [carries_as_float32, emits_spikes, records_spikes_too, counts_the_sum])
+def test_a_backend_that_half_knows_graded_neurons_is_caught(run):
+    assert "graded_neurons" in backend_checks.failures(broken(run))
+
+
+def test_a_backend_may_refuse_graded_neurons_by_name_and_only_so():
+    named = broken(honest, refusal=lambda self, program, node: "puts out values" if node.name == "cell" else None)
+    assert "graded_neurons" not in backend_checks.failures(named)
+    other = broken(honest, refusal=lambda self, program, node: "no" if node.name == "input" else None)
+    assert backend_checks.failures(other)["graded_neurons"].startswith("broken: the refusal does not name node 'cell'")
 
 
 def test_a_backend_without_a_summary_is_caught():
