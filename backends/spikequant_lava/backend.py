@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from spikequant.errors import BackendError, PluginError
 from spikequant.inputs import input_values
 from spikequant.program import (
     Add,
+    Concat,
     Conv2d,
     Dense,
     Flatten,
@@ -23,6 +25,8 @@ from spikequant.program import (
     Lateral,
     Lif,
     Node,
+    PoolOr,
+    PoolSum,
     Program,
     Readout,
     SpikingNode,
@@ -40,6 +44,7 @@ START_SECONDS = 120.0
 PROCESS_SECONDS = 5e-3
 CALL_SECONDS = 2e-4
 MAC_SECONDS = 2e-8
+NEURON_SECONDS = 1e-6
 
 
 class LavaExecutable(Executable):
@@ -92,6 +97,8 @@ class LavaExecutable(Executable):
                 per_step += MAC_SECONDS * float(np.broadcast_to(fan_out(node, shape), shape).sum())
                 if isinstance(node, Conv2d):
                     per_step += CALL_SECONDS * node.codes.shape[0] * node.codes.shape[1]
+            else:
+                per_step += NEURON_SECONDS * math.prod(program.shapes[node.name])
         return START_SECONDS + steps * per_step
 
 
@@ -108,8 +115,11 @@ class LavaBackend(Backend):
         Input,
         Dense,
         Conv2d,
+        PoolOr,
+        PoolSum,
         Lateral,
         Add,
+        Concat,
         Flatten,
         Lif,
         SpikingNode,

@@ -10,7 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikequant.program import Conv2d, Input, IntArray, Lateral, Lif, Node, Program, Readout, SpikingNode, Weighted
+from spikequant.program import (
+    Conv2d,
+    Input,
+    IntArray,
+    Lateral,
+    Lif,
+    Node,
+    Pool,
+    PoolOr,
+    Program,
+    Readout,
+    SpikingNode,
+    Weighted,
+)
 from spikequant.program.arithmetic import per_neuron
 from spikequant_lava.implementations import Kinds, implementation_of
 from spikequant_lava.placement import Placement, placed
@@ -84,6 +97,8 @@ class Plan:
             self._add_weighted(node)
         elif isinstance(node, Lateral):
             self._describe(node, process="lateral", code=node.code)
+        elif isinstance(node, Pool):
+            self._add_pool(node)
         elif isinstance(node, Readout):
             self._neuron(node, "bias", self._bias(node))
             self._describe(node, process="readout")
@@ -95,7 +110,7 @@ class Plan:
     def _add_weighted(self, node: Weighted) -> None:
         before = self.layouts[self.program.source_of(node.name).name]
         if isinstance(node, Conv2d):
-            window = {key: list(getattr(node, key)[::-1]) for key in ("stride", "padding", "dilation")}
+            window = _window(node, "stride", "padding", "dilation")
             codes = node.codes.transpose(3, 2, 0, 1)
             extra: Fields = {"window": window, "groups": node.groups, "input_shape": list(before.lava_shape)}
         else:
@@ -105,6 +120,16 @@ class Plan:
         self._arrays.update({f"{node.name}/weights": codes, f"{node.name}/bias": bias})
         fields = {key: getattr(placement, key) for key in ("process", "graded", "dtype", "immediate")}
         self._describe(node, **fields, **extra)
+
+    def _add_pool(self, node: Pool) -> None:
+        before = self.layouts[self.program.source_of(node.name).name]
+        self._describe(
+            node,
+            process="pool",
+            input_shape=list(before.lava_shape),
+            window=_window(node, "kernel", "stride", "padding"),
+            join="max" if isinstance(node, PoolOr) else "sum",
+        )
 
     def _add_lif(self, node: Lif) -> None:
         self._neuron(node, "theta", node.theta)
@@ -130,7 +155,6 @@ class Plan:
         )
 
     def _add_relay(self, relay: Relay) -> None:
-        layout = self.layouts[relay.node]
         if relay.order is not None:
             self._arrays[f"{relay.name}/order"] = relay.order
         self._processes.append(
@@ -138,7 +162,8 @@ class Plan:
                 "name": relay.name,
                 "process": "relay",
                 "sources": list(relay.sources),
-                "shape": list(layout.lava_shape),
+                "input_shape": list(self.layouts[relay.node].lava_shape),
+                "shape": list(self.layouts[relay.laid_as].lava_shape),
                 "lag": self.wiring.lags[relay.node],
                 "depth": relay.depth,
                 "masked": relay.masked,
@@ -171,6 +196,11 @@ class Plan:
         shape = self.program.shapes[node.name]
         full = np.broadcast_to(per_neuron(value, len(shape) + 1), (1, *shape))
         self._arrays[f"{node.name}/{key}"] = self.layouts[node.name].to_lava(full)[0]
+
+
+def _window(node: Conv2d | Pool, *keys: str) -> Fields:
+    """Fields of a window, the horizontal number first, as Lava's images have it."""
+    return {key: list(getattr(node, key)[::-1]) for key in keys}
 
 
 def _sample_major(values: IntArray) -> IntArray:

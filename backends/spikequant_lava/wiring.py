@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikequant.program import Add, Edge, Flatten, Input, IntArray, Node, Program, Weighted
+from spikequant.program import Add, Concat, Edge, Flatten, Input, IntArray, Node, Pool, Program, Weighted
 from spikequant_lava.lags import lags_of, steps_taken
 from spikequant_lava.layout import Layout
 
@@ -22,7 +22,8 @@ class Relay:
         depth: Steps that it keeps the value.
         masked: Whether the last timestep of each sample is replaced by zero: a delayed edge, which
             carries nothing from one sample to the next.
-        order: Which element becomes the first, second and so on; or as they are.
+        order: Which element becomes the first, second and so on, -1 for a zero; or as they are.
+        laid_as: The node whose layout the relay's own value has.
     """
 
     name: str
@@ -31,12 +32,14 @@ class Relay:
     depth: int
     masked: bool
     order: IntArray | None
+    laid_as: str
 
 
 class Wiring:
     """The processes' connections, and where each node's value lies in Lava and when.
 
-    ``flatten`` and ``add`` have no process: the first moves nothing in Lava, and ports add up what they receive.
+    ``flatten``, ``add`` and ``concat`` have no process: the first moves nothing in Lava, and ports add up what they
+    receive; for a ``concat`` relays bring each part at its place among zeros.
 
     Attributes:
         steps: Steps that each dense and conv2d takes.
@@ -61,7 +64,7 @@ class Wiring:
     def _lay(self, node: Node) -> Layout:
         """Return the layout of a node; a value that keeps its shape keeps its source's layout."""
         if node.name not in self.layouts:
-            if isinstance(node, (Input, Weighted, Add)):
+            if isinstance(node, (Input, Weighted, Pool, Add, Concat)):
                 layout = Layout.of(self._program.shapes[node.name])
             else:
                 layout = self._lay(self._program.source_of(node.name))
@@ -71,24 +74,31 @@ class Wiring:
 
     def _carriers(self, node: Node) -> tuple[str, ...]:
         """Processes whose sum is the node's value."""
-        return self._feed(node) if isinstance(node, (Add, Flatten)) else (node.name,)
+        return self._feed(node) if isinstance(node, (Add, Concat, Flatten)) else (node.name,)
 
     def _feed(self, node: Node) -> tuple[str, ...]:
         if node.name not in self.feeds:
             feeds: list[str] = []
+            place = 0
             for edge in self._program.inputs_of(node.name):
-                for carrier in self._along(edge):
+                carriers = self._along(edge, place)
+                place += self._program.shapes[edge.source][0]
+                for carrier in carriers:
                     # Lava connects two ports once, and add(a, a) needs a twice.
                     feeds.append(self._relay((carrier,), edge.source) if carrier in feeds else carrier)
             self.feeds[node.name] = tuple(feeds)
         return self.feeds[node.name]
 
-    def _along(self, edge: Edge) -> tuple[str, ...]:
-        """Processes that bring an edge's value in time."""
+    def _along(self, edge: Edge, place: int) -> tuple[str, ...]:
+        """Processes that bring an edge's value in time; ``place`` is that of its first part in a concat."""
         target = self._program.by_name[edge.target]
         arrival = self.lags[edge.target] - self.steps.get(edge.target, 0) + edge.delayed
         depth = arrival - self.lags[edge.source]
-        order = self._order(edge.source, edge.target) if isinstance(target, Add) else None
+        order = None
+        if isinstance(target, Add):
+            order = self._order(edge.source, edge.target)
+        elif isinstance(target, Concat):
+            order = self._place(edge.source, edge.target, place)
         carriers = self._carriers(self._program.by_name[edge.source])
         if depth == 0 and not edge.delayed and order is None:
             return carriers
@@ -96,7 +106,8 @@ class Wiring:
         for relay in self.relays if order is None else []:  # one relay serves all who want the same
             if (relay.sources, relay.depth, relay.masked) == key and relay.order is None:
                 return (relay.name,)
-        return (self._relay(carriers, edge.source, depth, edge.delayed, order),)
+        laid_as = edge.source if order is None else edge.target
+        return (self._relay(carriers, edge.source, depth, edge.delayed, order, laid_as),)
 
     def _order(self, source: str, target: str) -> IntArray | None:
         """How to rearrange a value for a node of another layout; none if nothing moves."""
@@ -106,6 +117,14 @@ class Wiring:
         order: IntArray = np.argsort(before)[after]
         return order
 
+    def _place(self, source: str, target: str, place: int) -> IntArray:
+        """How to put a value at ``place`` of a concat's first axis, and zeros everywhere else."""
+        part, whole = self._program.shapes[source], self._program.shapes[target]
+        found = np.full(whole, -1, np.int64)
+        found[place : place + part[0]] = np.argsort(self.layouts[source].order).reshape(part)
+        order: IntArray = found.ravel()[self.layouts[target].order]
+        return order
+
     def _relay(
         self,
         sources: tuple[str, ...],
@@ -113,7 +132,8 @@ class Wiring:
         depth: int = 0,
         masked: bool = False,
         order: IntArray | None = None,
+        laid_as: str | None = None,
     ) -> str:
         name = f"relay-{len(self.relays)}"  # a node's name holds no '-'
-        self.relays.append(Relay(name, sources, node, depth, masked, order))
+        self.relays.append(Relay(name, sources, node, depth, masked, order, laid_as or node))
         return name

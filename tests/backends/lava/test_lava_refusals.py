@@ -1,15 +1,17 @@
 """What Lava cannot run is refused at compile time, by name; what is missing says how to get it."""
 
 import re
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from spikequant.errors import BackendError, RefusedError
-from spikequant.program import Concat, Dense, Edge, Input, Lif, PoolOr, PoolSum, Program, chain
+from spikequant.program import Edge, Input, Lif, Node, PoolSum, Program, chain
 from spikequant_lava.backend import LavaBackend
 
-KNOWN = "(lava runs add, conv2d, dense, flatten, input, lateral, lif, readout, spiking)"
+KNOWN = "(lava runs add, concat, conv2d, dense, flatten, input, lateral, lif, pool_or, pool_sum, readout, spiking)"
 
 
 def refused(program):
@@ -18,20 +20,29 @@ def refused(program):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("pool", [PoolOr("pool"), PoolSum("pool")])
-def test_pooling_is_refused(pool):
-    program = chain([Input("x", (1, 4, 4), 1), pool], timesteps=1)
+@dataclass(frozen=True, eq=False)
+class Mirror(Node):
+    """A third party's operator, which no executor of ours knows."""
+
+    kind: ClassVar[str] = "mirror"
+
+
+def test_an_unknown_operator_is_refused():
+    program = chain([Input("x", (1, 4, 4), 1), Mirror("swap")], timesteps=1)
     assert refused(program) == (
-        f"backend 'lava' refuses the program: node 'pool': kind {pool.kind} is not supported {KNOWN}"
+        f"backend 'lava' refuses the program: node 'swap': kind mirror is not supported {KNOWN}"
     )
 
 
-def test_concat_is_refused():
-    dense = [Dense(name, np.eye(2, dtype=int)) for name in "ab"]
-    edges = [Edge("x", "a"), Edge("x", "b"), Edge("a", "join"), Edge("b", "join")]
-    program = Program((Input("x", (2,)), *dense, Concat("join")), tuple(edges), timesteps=1)
+class Overlapping(PoolSum):
+    """A third party's pooling that inherits and does otherwise."""
+
+
+def test_a_subclass_of_a_pool_is_refused():
+    program = chain([Input("x", (1, 4, 4), 1), Overlapping("pool")], timesteps=1)
     assert refused(program) == (
-        f"backend 'lava' refuses the program: node 'join': kind concat is not supported {KNOWN}"
+        "backend 'lava' refuses the program: node 'pool': Overlapping redefines pool_sum, and Lava would run the plain"
+        " pool_sum"
     )
 
 

@@ -14,6 +14,7 @@ from .implementation import Implementation
 from .processes.lateral import IntegerLateral
 from .processes.lif import IntegerLif
 from .processes.plugin import PluginNeurons
+from .processes.pool import IntegerPool
 from .processes.readout import IntegerReadout
 from .processes.relay import Relay
 from .processes.source import FrameSource
@@ -54,6 +55,7 @@ class Network:
 
     def _relay(self, node: dict[str, Any]) -> Any:
         process = Relay(
+            input_shape=tuple(node["input_shape"]),
             shape=tuple(node["shape"]),
             depth=node["depth"],
             order=self._array(node, "order") if node["ordered"] else None,
@@ -65,6 +67,16 @@ class Network:
 
     def _lateral(self, node: dict[str, Any]) -> Any:
         process = IntegerLateral(shape=tuple(node["shape"]), code=node["code"], name=node["name"])
+        return process, process.s_in, process.a_out
+
+    def _pool(self, node: dict[str, Any]) -> Any:
+        process = IntegerPool(
+            input_shape=tuple(node["input_shape"]),
+            output_shape=tuple(node["shape"]),
+            window=node["window"],
+            join=node["join"],
+            name=node["name"],
+        )
         return process, process.s_in, process.a_out
 
     def _stock_dense(self, node: dict[str, Any]) -> Any:

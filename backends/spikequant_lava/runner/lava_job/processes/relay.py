@@ -1,4 +1,4 @@
-"""Hands a value on: later, rearranged, or without what would pass from one sample to the next."""
+"""Hands a value on: later, rearranged, as a part of a larger one, or without what would pass to the next sample."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ class Relay(AbstractProcess):  # type: ignore[misc]
     """Sends at step t the sum of what it received at step t - ``depth``.
 
     With ``masked_every`` = T the last of every T values is zero, the first one being that of step
-    ``lag`` + 1. ``order`` says which element becomes the first, second and so on.
+    ``lag`` + 1. ``order`` says which element becomes the first, second and so on; -1 stands for a zero.
     """
 
-    def __init__(self, *, shape: Any, depth: int, order: Any, masked_every: int, lag: int, name: str) -> None:
+    def __init__(
+        self, *, input_shape: Any, shape: Any, depth: int, order: Any, masked_every: int, lag: int, name: str
+    ) -> None:
         super().__init__(shape=shape, depth=depth, order=order, masked_every=masked_every, lag=lag, name=name)
-        self.a_in = InPort(shape=shape)
+        self.a_in = InPort(shape=input_shape)
         self.s_out = OutPort(shape=shape)
 
 
@@ -42,7 +44,8 @@ class PyRelay(PyLoihiProcessModel):  # type: ignore[misc]
         self.order = proc_params["order"]
         self.masked_every = proc_params["masked_every"]
         self.lag = proc_params["lag"]
-        self.waiting = [np.zeros(proc_params["shape"], np.int64) for _ in range(proc_params["depth"])]
+        self.shape = proc_params["shape"]
+        self.waiting = [np.zeros(self.shape, np.int64) for _ in range(proc_params["depth"])]
 
     def run_spk(self) -> None:
         """Hand on one value."""
@@ -57,4 +60,4 @@ class PyRelay(PyLoihiProcessModel):  # type: ignore[misc]
         x = self.a_in.recv().astype(np.int64)
         if self.masked_every and (self.time_step - self.lag) % self.masked_every == 0:
             x[...] = 0
-        return x if self.order is None else x.ravel()[self.order].reshape(x.shape)
+        return x if self.order is None else np.append(x, 0)[self.order].reshape(self.shape)
