@@ -1,0 +1,1 @@
+"""Supervised networks with deep continuous local learning (DECOLLE) on event data."""
