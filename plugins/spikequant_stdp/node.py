@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spikequant.counter_rng import RandomKey, uniforms
+from spikequant.fixed_point import chances_of, fitted, rounded
 from spikequant.program import IntArray, Operation, Shape
-from spikequant.rounding import Rounding
 from spikequant_stdp.node_bounds import conductance_limits, current_limits
 from spikequant_stdp.node_checks import check_fields, check_thresholds
 from spikequant_stdp.node_operations import node_operations
-from spikequant_stdp.node_rounding import CHANCE_BITS, fitted, rounded
 from spikequant_stdp.node_rules import DiehlCookRules
 
 Flags = NDArray[np.bool_]
@@ -148,7 +145,4 @@ class DiehlCook(DiehlCookRules):
 
     def _chances(self, tensor: str, t: int, x: IntArray) -> IntArray | None:
         """Return SR's uniform numbers of the neurons in units of ``2**-53``."""
-        if self.rounding is not Rounding.SR:
-            return None
-        neurons = np.arange(math.prod(x.shape[1:]), dtype=np.int64).reshape(x.shape[1:])
-        return (uniforms(RandomKey(self.seed, tensor, t), neurons) * 2.0**CHANCE_BITS).astype(np.int64)
+        return chances_of(self.rounding, self.seed, tensor, t, x.shape[1:])

@@ -9,9 +9,8 @@ subtraction. As for ``lif``, clipping and resetting are not counted, nor is the 
 
 from __future__ import annotations
 
+from spikequant.fixed_point import rounding_operations
 from spikequant.program import Operation
-from spikequant.rounding import Rounding
-from spikequant_stdp.node_rounding import CHANCE_BITS
 from spikequant_stdp.node_rules import Conductance, DiehlCookRules
 
 DECAY_BITS = 17
@@ -27,7 +26,7 @@ def node_operations(node: DiehlCookRules, x_bits: int) -> tuple[Operation, ...]:
         Operation("add", v_bits + 1),
         Operation("multiply", max(v_bits + 1, DECAY_BITS)),
         Operation("add", h_bits, 2),
-        *_rounding(node.rounding, h_bits),
+        *rounding_operations(node.rounding, h_bits),
         Operation("compare", v_bits + finer),
         Operation("compare", refractory_bits),
         Operation("add", refractory_bits),
@@ -43,7 +42,7 @@ def _conductance(node: DiehlCookRules, synapse: Conductance, x_bits: int, h_bits
     return (
         Operation("multiply", max(g_bits, DECAY_BITS)),
         Operation("add", sum_bits),
-        *_rounding(node.rounding, sum_bits),
+        *rounding_operations(node.rounding, sum_bits),
         Operation("add", v_bits),
         Operation("multiply", max(g_bits, v_bits)),
         Operation("shift", g_bits + v_bits),
@@ -57,9 +56,3 @@ def _sum_bits(node: DiehlCookRules, x_bits: int) -> int:
     if node.synapse is None:
         return max(x_bits + node.fine_bits - node.x_frac_bits, scaled + 1) + 1
     return max(node.synapse.fmt.width + scaled + 1 - node.synapse.fmt.frac_bits - node.synapse.shift, scaled + 1) + 1
-
-
-def _rounding(rule: Rounding, bits: int) -> tuple[Operation, ...]:
-    adds = () if rule is Rounding.TR else (Operation("add", bits),)
-    compares = (Operation("compare", CHANCE_BITS),) if rule is Rounding.SR else ()
-    return (*compares, *adds, Operation("shift", bits))

@@ -7,13 +7,13 @@ import pytest
 
 from spikequant.counter_rng import RandomKey, uniforms
 from spikequant.errors import ProgramError
+from spikequant.fixed_point import rounded
 from spikequant.formats import QFormat
 from spikequant.memory import program_memory
 from spikequant.oracle import run_oracle
 from spikequant.program import Dense, Input, Lif, chain
 from spikequant.rounding import Overflow, Rounding
 from spikequant_stdp.node import DiehlCook
-from spikequant_stdp.node_rounding import rounded
 from spikequant_stdp.node_rules import Conductance
 
 HALF = 1 << 15
