@@ -151,6 +151,8 @@ class Plan:
             scalars=found.scalars,
             arrays=list(found.arrays),
             variables=list(node.variables),
+            graded=node.graded,
+            emitted_limits=list(node.emitted_limits),
             program_shape=list(self.program.shapes[node.name]),
         )
 

@@ -36,13 +36,14 @@ def trace_of(plan: Plan, inputs: Mapping[str, IntArray], result: Arrays, *, reco
         record: Whether the trace holds spikes and potentials.
     """
     program = plan.program
-    spikes = {n.name: _shaped(plan, n.name, result[f"{n.name}/spikes"]) for n in program.spiking}
+    spikes = {n.name: _shaped(plan, n.name, result[f"{n.name}/spikes"]) for n in program.spiking if not n.graded}
+    graded = {n.name: _state(plan, n, n.variables[0], result) for n in program.spiking if n.graded}
     outputs = {n.name: _shaped(plan, n.name, result[f"{n.name}/output"]) for n in program.readouts}
-    counts = _counts(plan, Values(program, {**inputs, **spikes, **outputs}), result)
+    counts = _counts(plan, Values(program, {**inputs, **spikes, **graded, **outputs}), result)
     if not record:
         return Trace(outputs=outputs, counts=counts)
     potentials = {
-        name: _shaped(plan, node.name, result[f"{node.name}/state_{variable}"])
+        name: graded[name] if name in graded else _state(plan, node, variable, result)
         for node in program.spiking
         for name, variable in zip(node.state_names, node.variables, strict=True)
     }
@@ -84,6 +85,11 @@ def _merged(values: IntArray) -> IntArray:
     """Join timesteps and batch into one axis."""
     merged: IntArray = values.reshape(-1, *values.shape[2:])
     return merged
+
+
+def _state(plan: Plan, node: SpikingNode, variable: str, result: Arrays) -> NDArray[Any]:
+    """A state variable of a node, ``(timesteps, batch, *shape)``."""
+    return _shaped(plan, node.name, result[f"{node.name}/state_{variable}"])
 
 
 def _shaped(plan: Plan, name: str, rows: NDArray[Any]) -> NDArray[Any]:

@@ -328,7 +328,7 @@ GOOD = "return np.zeros(2, int), {'potential': np.zeros(2, int), 'fatigue': np.z
 )
 def test_whatever_an_implementation_does_wrong_is_said_in_one_line(text, told, runner_module, tmp_path):
     node = {"name": "cells", "kind": "tiring", "path": "/plugin/file.py", "text": text}
-    node.update(variables=["potential", "fatigue"], program_shape=[2])
+    node.update(variables=["potential", "fatigue"], program_shape=[2], graded=False, emitted_limits=[0, 1])
     fields = {"theta": np.array([1, 2]), "rest": 0, "rise": 1, "u_bits": 4}
 
     def run():

@@ -21,7 +21,8 @@ class Implementation:
     """One node's neurons.
 
     Args:
-        node: The node's description: ``name``, ``kind``, ``path``, ``text``, ``variables``, ``program_shape``.
+        node: The node's description: ``name``, ``kind``, ``path``, ``text``, ``variables``, ``program_shape``,
+            ``graded`` (whether it emits the first variable as stored) and ``emitted_limits``.
         fields: What the kind's mapping says of the node.
         folder: Where the text becomes a file.
     """
@@ -30,6 +31,8 @@ class Implementation:
         self._who = f"node '{node['name']}' (kind {node['kind']}): the implementation {node['path']}"
         self._variables: list[str] = node["variables"]
         self.shape: tuple[int, ...] = tuple(node["program_shape"])
+        self._graded: bool = node["graded"]
+        self._limits: list[int] = node["emitted_limits"]
         self._counts = OVERFLOWED not in self._variables
         self._path = folder / f"{node['name']}.py"
         self._neurons = self._made(node, fields)
@@ -53,7 +56,8 @@ class Implementation:
             t: The timestep, from 0.
 
         Returns:
-            Spikes, the state variables, and in how many neurons overflow acted, -1 if it does not say.
+            Spikes (of a graded node the potential), the state variables, and in how many neurons overflow
+            acted, -1 if it does not say.
 
         Raises:
             ImplementationError: It fails, or returns something else.
@@ -65,7 +69,7 @@ class Implementation:
             raise self._failed(where, error) from error
         if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict)):
             raise self._broken(where, f"returned {_brief(returned)}; it must return (spikes, dict of state arrays)")
-        spikes = self._integers(where, "spikes", returned[0], 0, 1)
+        emitted = self._integers(where, "values" if self._graded else "spikes", returned[0], *self._limits)
         state = dict(returned[1])
         overflowed = state.pop(OVERFLOWED, None) if self._counts else None
         if set(state) != set(self._variables):
@@ -73,8 +77,11 @@ class Implementation:
             raise self._broken(where, f"returned the state {listed}; it must be {', '.join(self._variables)}")
         limits = np.iinfo(np.int32)
         state = {name: self._integers(where, name, value, limits.min, limits.max) for name, value in state.items()}
+        if self._graded and (emitted != state[self._variables[0]]).any():
+            stored = self._variables[0]
+            raise self._broken(where, f"returned values other than {stored}; a graded node emits what it stores")
         acted = -1 if overflowed is None else self._integers(where, OVERFLOWED, overflowed, 0, 1).sum()
-        return spikes, state, int(acted)
+        return emitted, state, int(acted)
 
     def _made(self, node: dict[str, Any], fields: dict[str, Any]) -> Any:
         self._path.parent.mkdir(exist_ok=True)

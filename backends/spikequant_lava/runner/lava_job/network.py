@@ -143,7 +143,7 @@ class Network:
             neurons=neurons,
             order=self._array(node, "order"),
             timesteps=self.timesteps,
-            recorder=self._spiking_recorder(node, node["variables"]),
+            recorder=self._spiking_recorder(node, node["variables"], graded=node["graded"]),
             name=node["name"],
         )
         return process, process.a_in, process.s_out
@@ -155,10 +155,12 @@ class Network:
         process = IntegerReadout(shape=shape, bias=bias, timesteps=self.timesteps, recorder=recorder, name=node["name"])
         return process, process.a_in, process.s_out
 
-    def _spiking_recorder(self, node: dict[str, Any], variables: list[str]) -> Recorder:
+    def _spiking_recorder(self, node: dict[str, Any], variables: list[str], *, graded: bool = False) -> Recorder:
         shape = tuple(node["shape"])
-        states = {f"state_{variable}": (shape, STATE) for variable in variables}
-        return self._recorder(node, spikes=(shape, np.uint8), saturations=((), np.int64), **states)
+        arrays: dict[str, Any] = {f"state_{variable}": (shape, STATE) for variable in variables}
+        if not graded:  # it emits its potential, which is recorded already
+            arrays["spikes"] = (shape, np.uint8)
+        return self._recorder(node, saturations=((), np.int64), **arrays)
 
     def _recorder(self, node: dict[str, Any], **arrays: Any) -> Recorder:
         recorder = Recorder(self._folder / node["name"], self.rows, node["lag"], **arrays)

@@ -19,7 +19,7 @@ class PluginNeurons(AbstractProcess):  # type: ignore[misc]
     """Calls ``neurons``: ``reset()`` before every sample, ``advance(x, t)`` at every timestep of one.
 
     ``neurons`` sees values as the program has them; ``order[i]`` is the flat index in the program of
-    element i here.
+    element i here. Spikes are recorded unless the recorder has no place for them, as for a graded node.
     """
 
     def __init__(self, *, shape: Any, neurons: Any, order: Any, timesteps: int, recorder: Any, name: str) -> None:
@@ -53,10 +53,12 @@ class PyPluginNeurons(PyLoihiProcessModel):  # type: ignore[misc]
         t = self.recorder.row(self.time_step) % self.timesteps
         if t == 0:
             self.neurons.reset()
-        spikes, state, overflowed = self.neurons.advance(x.reshape(self.neurons.shape), t)
-        sent = self.laid(spikes)
-        states = {f"state_{name}": self.laid(value) for name, value in state.items()}
-        self.recorder.write(self.time_step, spikes=sent, saturations=overflowed, **states)
+        emitted, state, overflowed = self.neurons.advance(x.reshape(self.neurons.shape), t)
+        sent = self.laid(emitted)
+        rows = {f"state_{name}": self.laid(value) for name, value in state.items()}
+        if "spikes" in self.recorder.keys:
+            rows["spikes"] = sent
+        self.recorder.write(self.time_step, saturations=overflowed, **rows)
         self.s_out.send(sent)
 
     def laid(self, values: Any) -> Any:
