@@ -3,6 +3,7 @@
 from spikequant import damaged_metadata  # noqa: F401 - first: torch reads all entry points when imported
 from spikequant.backend import Availability, Backend, Executable
 from spikequant.dataset import Dataset, RemoteFile, Split
+from spikequant.event_frames import EventFrames
 from spikequant.exporter import Exporter
 from spikequant.formats import QFormat
 from spikequant.hookspecs import hookimpl
@@ -20,6 +21,7 @@ __all__ = [
     "Backend",
     "Candidate",
     "Dataset",
+    "EventFrames",
     "Executable",
     "Exporter",
     "InputCoding",

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikequant.event_frames import EventFrames
 from spikequant.format_choice import format_of_constant, int_bits_for
-from spikequant.model import Model, Observation, as_input
+from spikequant.model import Model, Observation, as_input, at_once
 from spikequant.quantity import Quantity
 from spikequant.report.results import Calibration, Histogram, Raster, SeenQuantity, read_calibration
 from spikequant.runs import RunFolder, load_data, load_model
@@ -39,7 +40,7 @@ def calibrate(folder: RunFolder, *, samples: int = SAMPLES, data_dir: Path | Non
     """
     recipe, model = folder.recipe(), load_model(folder, precision="float")
     train, _ = load_data(recipe, data_dir)
-    x = train.x[:samples]
+    x = train.head(samples).x
     seen = _observed(model, x)
     seconds = model.timesteps * model.dt
     rates = np.concatenate([rate / seconds for rate in seen.rates.values()] or [np.zeros(0)])
@@ -63,12 +64,13 @@ def calibrated(folder: RunFolder, *, data_dir: Path | None = None) -> Calibratio
     return read_calibration(folder.path) or calibrate(folder, data_dir=data_dir)
 
 
-def _observed(model: Model, x: NDArray[np.integer[Any]]) -> Observation:
+def _observed(model: Model, x: NDArray[np.integer[Any]] | EventFrames) -> Observation:
     """Run a few samples at a time: ranges and mean rates of all, values and raster of the first."""
+    size = at_once(x, AT_ONCE)
     with exact_torch(1):
         parts = [
-            (model.observe(as_input(x[start : start + AT_ONCE], model.device)), len(x[start : start + AT_ONCE]))
-            for start in range(0, len(x), AT_ONCE)
+            (model.observe(as_input(x[start : start + size], model.device)), min(size, len(x) - start))
+            for start in range(0, len(x), size)
         ]
     first = parts[0][0]
     ends = {name: list(zip(*(part.ranges[name] for part, _ in parts), strict=True)) for name in first.ranges}

@@ -10,6 +10,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spikequant.event_frames import EventFrames
+
 SplitName = Literal["train", "test"]
 
 
@@ -18,11 +20,12 @@ class Split:
     """Samples and labels of one split.
 
     Attributes:
-        x: Integers ``(samples, *shape)``: pixels or counts, as stored.
+        x: Integers ``(samples, *shape)``: pixels or counts, as stored; for a set of recordings
+            :class:`~spikequant.EventFrames`, which give ``(samples, timesteps, *shape)`` for a slice or for indices.
         y: Class of each sample, int64 ``(samples,)``.
     """
 
-    x: NDArray[np.integer]
+    x: NDArray[np.integer] | EventFrames
     y: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -30,12 +33,18 @@ class Split:
 
     def head(self, count: int | None) -> Split:
         """Return the first ``count`` samples; all for ``None``."""
-        return self if count is None else Split(self.x[:count], self.y[:count])
+        if count is None:
+            return self
+        x = self.x.select(slice(count)) if isinstance(self.x, EventFrames) else self.x[:count]
+        return Split(x, self.y[:count])
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that ``spikequant fetch`` downloads: address, checksum (``algorithm:digest``), bytes."""
+    """A file that ``spikequant fetch`` downloads: address, checksum (``algorithm:digest``), bytes.
+
+    A size of 0 says that the publisher does not state it: the server's word is taken.
+    """
 
     name: str
     url: str
@@ -46,22 +55,29 @@ class RemoteFile:
 class Dataset(ABC):
     """A labelled data set, found on disk or embedded in a package.
 
-    Class attributes say what its samples are, so that a network can be built before any file is read.
+    Its attributes say what its samples are, so that a network can be built before any file is read. A set may
+    take options, as parameters of its constructor: they come from the ``[data]`` table of a recipe, and attributes
+    that depend on them are set there. Every parameter needs a default.
 
     Attributes:
-        shape: Shape of one sample, ``(channels, height, width)``.
+        shape: Shape of one sample, ``(channels, height, width)``; of one frame where samples are frames.
         classes: Number of classes.
         bits: Width of one unsigned value.
         peak: Value that counts as real 1.0 (16 for the digits, 255 for 8-bit images).
+        frames: A sample is ``timesteps`` frames, one per step; the constructor takes ``timesteps``, which is the
+            recipe's.
+        frame_s: Duration of one frame in seconds; ``None`` for samples that are no frames.
         files: What ``fetch`` downloads; empty for an embedded set.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str] = ""
-    shape: ClassVar[tuple[int, ...]]
-    classes: ClassVar[int]
-    bits: ClassVar[int] = 8
-    peak: ClassVar[int] = 255
+    shape: tuple[int, ...]
+    classes: int
+    bits: int = 8
+    peak: int = 255
+    frames: ClassVar[bool] = False
+    frame_s: float | None = None
     files: ClassVar[tuple[RemoteFile, ...]] = ()
 
     @abstractmethod

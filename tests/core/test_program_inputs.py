@@ -13,7 +13,7 @@ from spikequant.cli.common import MOST_INPUTS, batch_size
 from spikequant.errors import UsageError
 from spikequant.nir_profile import read_program, write_program
 from spikequant.program import Dense, Input, Readout, chain
-from spikequant.program_inputs import CODING_KEY, coded, program_inputs
+from spikequant.program_inputs import CODING_KEY, DATA_OPTIONS_KEY, coded, data_options, program_inputs
 from spikequant.rate_coding import RateCoding
 
 CODING = RateCoding("regular", rate_hz=500.0, peak=15)
@@ -59,11 +59,31 @@ def test_the_coding_travels_in_the_file(tmp_path):
 def test_a_program_that_does_not_say_how_is_refused():
     message = (
         "input 'input' takes spikes per timestep, and the program does not say how to make them from samples (no"
-        " 'rate_coding' in its provenance); give it spikes of shape (5, batch, 4)"
+        " 'rate_coding' in its provenance); give it spikes of shape (5, batch, 4), or samples of 5 frames of shape (4,)"
     )
     silent = replace(program(), provenance={})
     with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
         program_inputs(silent, X)
+
+
+def test_without_a_coding_samples_are_frames_and_arrive_in_their_own_step():
+    frames = np.random.default_rng(0).integers(0, 2, (2, 5, 4)).astype(np.uint8)
+    found = program_inputs(replace(program(), provenance={}), frames)
+    assert found.shape == (5, 2, 4)
+    assert all(np.array_equal(found[t, n], frames[n, t]) for t in range(5) for n in range(2))
+    with pytest.raises(UsageError, match=r"or samples of 5 frames of shape \(4,\)$"):
+        program_inputs(replace(program(), provenance={}), frames[:, :4])
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "3", 7, "[" * 100_000])
+def test_damaged_data_options_are_one_line(text):
+    with pytest.raises(UsageError, match=r"^the program's 'data_options' is damaged: .+; export the model again$"):
+        data_options({DATA_OPTIONS_KEY: text})
+
+
+def test_data_options_are_kept_as_text_and_may_be_absent():
+    assert data_options({}) == {}
+    assert data_options({DATA_OPTIONS_KEY: '{"frame_ms": 5.0}'}) == {"frame_ms": 5.0}
 
 
 FIELDS = CODING.to_json()

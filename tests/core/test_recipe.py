@@ -2,9 +2,9 @@
 
 import pytest
 
-from spikequant.errors import UsageError
+from spikequant.errors import PluginError, UsageError
 from spikequant.registry import registry
-from spikequant.runs import parse_recipe, read_recipe
+from spikequant.runs import build_model, parse_recipe, read_recipe
 from spikequant.runs.recipe import differing_keys, tomllib
 
 SMALL = """
@@ -69,13 +69,12 @@ def test_every_shipped_recipe_is_valid():
     ("change", "message"),
     [
         ("seed=-1", "'seed': input should be greater than or equal to 0"),
-        ("timesteps=1025", "'timesteps': input should be less than or equal to 1024"),
+        ("timesteps=100001", "'timesteps': input should be less than or equal to 100000"),
         ("training.epochs=-1", "'training.epochs': input should be greater than or equal to 0"),
         ("training.float_epochs=-1", "'training.float_epochs': input should be greater than or equal to 0"),
         ("data.train_samples=0", "'data.train_samples': input should be greater than or equal to 1"),
         ("training.epoch=3", "'training.epoch': extra inputs are not permitted"),
         ("colour=3", "'colour': extra inputs are not permitted"),
-        ("data.folder=3", "'data.folder': extra inputs are not permitted"),
         ("neuron.v_th=nan", "'neuron.v_th': input is nan; give a finite number"),
         ("learner.lr=inf", "'learner.lr': input is inf; give a finite number"),
         ("network.hidden=[8, -inf]", "'network.hidden.1': input is -inf; give a finite number"),
@@ -92,6 +91,14 @@ def test_a_faulty_value_is_named_by_its_key(file, change, message):
     with pytest.raises(UsageError, match=r"^recipe \S+small.toml: '[a-z_.1]+': .+$") as caught:
         read_recipe(file, (change,))
     assert str(caught.value) == f"recipe {file}: {message}"
+
+
+def test_what_the_data_table_has_besides_are_options_of_the_set(file):
+    recipe = read_recipe(file, ("data.folder=3",))
+    assert recipe.data.options == {"folder": 3}
+    assert recipe.table()["data"] == {"name": "digits", "folder": 3}
+    with pytest.raises(PluginError, match=r"^dataset 'digits' has no option 'folder'; its options are: none$"):
+        build_model(recipe)
 
 
 def test_several_faults_are_counted():

@@ -17,9 +17,10 @@ from spikequant.backend import Backend, Executable
 from spikequant.data_folders import data_folders
 from spikequant.dataset import Split
 from spikequant.errors import UsageError
+from spikequant.event_frames import EventFrames
 from spikequant.nir_profile import read_program
 from spikequant.program import Program
-from spikequant.program_inputs import program_inputs
+from spikequant.program_inputs import data_options, program_inputs
 from spikequant.registry import node_kinds, registry
 from spikequant.runs.build import make_dataset
 from spikequant.trace import Trace
@@ -80,16 +81,22 @@ def load_samples(program: Program, data: str | None, split: str, samples: int | 
     Raises:
         UsageError: The model does not say what it was trained on, or the samples do not fit its input.
     """
-    name = data or program.provenance.get("data")
+    own = program.provenance.get("data")
+    name = data or own
     if not name:
         raise UsageError("the model does not name its data set; give one with --data")
-    dataset = make_dataset(str(name))
+    options = data_options(program.provenance) if name == own else {}
+    dataset = make_dataset(str(name), options=options, timesteps=program.timesteps)
     node = program.input
     fits = dataset.shape == node.shape or (
         node.coding == "per_step" and math.prod(dataset.shape) == math.prod(node.shape)
     )
     if not fits:
         raise UsageError(f"data set '{name}' has samples of shape {dataset.shape}; the model takes {node.shape}")
+    if dataset.frames and node.coding == "direct":
+        raise UsageError(
+            f"data set '{name}' has frames, one per timestep; input '{node.name}' takes one array (direct)"
+        )
     return dataset.load("test" if split == "test" else "train", data_folders(data_dir)).head(samples)
 
 
@@ -122,7 +129,7 @@ def batch_size(program: Program, wanted: int) -> int:
 def run_batches(
     executable: Executable,
     program: Program,
-    x: NDArray[Any],
+    x: NDArray[Any] | EventFrames,
     *,
     record: bool,
     batch: int,
@@ -131,6 +138,6 @@ def run_batches(
     """Run samples batch by batch, as spikes where the program takes spikes, and yield each trace."""
     size = batch_size(program, batch)
     for start in range(0, len(x), size):
-        chosen = x[start : start + size]
+        chosen: NDArray[Any] = x[start : start + size]
         yield executable.run(program_inputs(program, chosen), record=record)
         advance(len(chosen))

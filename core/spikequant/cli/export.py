@@ -61,7 +61,7 @@ def command(
         check_target(place)
         program = _program(model, data_dir)
         chosen = load_samples(program, data, split or "test", samples or 1, data_dir)
-        lines = export_to(exporter, program, program_inputs(program, integers(chosen.x)), place)
+        lines = export_to(exporter, program, program_inputs(program, integers(chosen.x[:])), place)
         _report_folder(place, target, len(chosen), list(lines), as_json=as_json)
         return
     given = {"--data": data, "--split": split, "--option": options}

@@ -6,8 +6,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from spikequant.backend import Backend
 from spikequant.cli.common import (
@@ -24,8 +27,9 @@ from spikequant.cli.common import (
 )
 from spikequant.cli.progress import bar
 from spikequant.errors import UsageError
+from spikequant.event_frames import EventFrames
 from spikequant.oracle import run_oracle
-from spikequant.program import IntArray, Program, integers
+from spikequant.program import Program, integers
 from spikequant.program_inputs import program_inputs
 from spikequant.runs import RunFolder, load_model
 from spikequant.runs.export import model_trace
@@ -71,9 +75,9 @@ def command(
         what = f"training model of {trained}" if trained is not None else backend
         with bar(f"verify {what}", len(chosen)) as advance:
             if trained is not None:
-                verdict = _verify_trained(program, RunFolder(trained), integers(chosen.x), batch, advance)
+                verdict = _verify_trained(program, RunFolder(trained), chosen.x, batch, advance)
             else:
-                verdict = _verify_backend(program, make_backend(backend, options), integers(chosen.x), batch, advance)
+                verdict = _verify_backend(program, make_backend(backend, options), chosen.x, batch, advance)
     if as_json:
         emit(_as_json(what, verdict))
     else:
@@ -84,14 +88,14 @@ def command(
 def _verify_backend(
     program: Program,
     backend: Backend,
-    x: IntArray,
+    x: NDArray[np.integer[Any]] | EventFrames,
     batch: int,
     advance: Callable[[int], None],
 ) -> Verdict:
     total = Total([node.name for node in program.order])
     with backend.compile(program) as executable:
         for trace in run_batches(executable, program, x, record=True, batch=batch, advance=advance):
-            same = x[total.samples : total.samples + trace.counts.samples]
+            same = integers(x[total.samples : total.samples + trace.counts.samples])
             total.add(run_oracle(program, program_inputs(program, same)), trace)
     return total.verdict
 
@@ -99,7 +103,7 @@ def _verify_backend(
 def _verify_trained(
     program: Program,
     folder: RunFolder,
-    x: IntArray,
+    x: NDArray[np.integer[Any]] | EventFrames,
     batch: int,
     advance: Callable[[int], None],
 ) -> Verdict:
@@ -107,7 +111,7 @@ def _verify_trained(
     model = load_model(folder)
     size = batch_size(program, batch)
     for start in range(0, len(x), size):
-        chosen = x[start : start + size]
+        chosen = integers(x[start : start + size])
         total.add(run_oracle(program, program_inputs(program, chosen)), model_trace(model, chosen))
         advance(len(chosen))
     return total.verdict

@@ -16,6 +16,7 @@ import torch
 
 from spikequant.dataset import Split
 from spikequant.errors import SpikequantError, UsageError, one_line
+from spikequant.event_frames import EventFrames
 from spikequant.explore.evaluation import Evaluation, memory_of
 from spikequant.explore.grids import check_grid
 from spikequant.explore.setting import Scheme, Setting
@@ -170,7 +171,9 @@ def fingerprint(start: Start) -> Json:
 
     data = hashlib.sha256()
     for split in (start.train, start.test):
-        for array in (split.x, split.y):
+        if isinstance(split.x, EventFrames):
+            data.update(split.x.digest())
+        for array in (split.y,) if isinstance(split.x, EventFrames) else (split.x, split.y):
             data.update(f"{array.dtype.str}{array.shape}".encode())
             data.update(np.ascontiguousarray(array).data)
     model = hashlib.sha256(start.folder.float_model.read_bytes()).hexdigest()

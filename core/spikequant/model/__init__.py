@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from spikequant.model.model import InputCoding, Model, NeuronFactory, Observation, Recording, accuracy, as_input
+from spikequant.model.model import (
+    InputCoding,
+    Model,
+    NeuronFactory,
+    Observation,
+    Recording,
+    accuracy,
+    as_input,
+    at_once,
+)
 from spikequant.model.spiking_model import SpikingModel
 from spikequant.model.weighted_layer import WeightedLayer
 from spikequant.program import Program
@@ -18,6 +27,7 @@ __all__ = [
     "WeightedLayer",
     "accuracy",
     "as_input",
+    "at_once",
     "lower",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spikequant.dataset import Split
+from spikequant.event_frames import EventFrames
 from spikequant.neuron import Neuron
 from spikequant.program import Program, Shape
 from spikequant.quantity import Quantity
@@ -32,11 +34,14 @@ class InputCoding:
         shape: Of one sample.
         bits: Width of one value.
         peak: Value that counts as real 1.0.
+        frame_s: Duration in seconds of one frame, where a sample is frames and ``shape`` that of one;
+            then a model's input is ``(batch, timesteps, *shape)``. ``None`` where a sample is one array.
     """
 
     shape: Shape
     bits: int
     peak: int
+    frame_s: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,11 +162,11 @@ class Model(nn.Module, ABC):
         """
         counts = []
         for number, model in enumerate(models):
-            right = 0
-            for start in range(0, len(data), BATCH):
-                x = as_input(data.x[start : start + BATCH], model.device)
-                right += int(np.count_nonzero(model.predict(x) == data.y[start : start + BATCH]))
-                progress(number * len(data) + min(start + BATCH, len(data)), len(models) * len(data))
+            right, size = 0, at_once(data.x, BATCH)
+            for start in range(0, len(data), size):
+                x = as_input(data.x[start : start + size], model.device)
+                right += int(np.count_nonzero(model.predict(x) == data.y[start : start + size]))
+                progress(number * len(data) + min(start + size, len(data)), len(models) * len(data))
             counts.append(right)
         return counts
 
@@ -173,6 +178,17 @@ class Model(nn.Module, ABC):
 
 BATCH = 500
 """Samples per forward when accuracy is measured."""
+
+
+MOST_VALUES = 1 << 25
+"""Values of frames in one forward: 128 MiB of floats."""
+
+
+def at_once(x: NDArray[np.integer] | EventFrames, wanted: int) -> int:
+    """Return how many samples of ``x`` to run at once: ``wanted``, fewer where each is many frames."""
+    if not isinstance(x, EventFrames):
+        return wanted
+    return max(1, min(wanted, MOST_VALUES // math.prod(x.shape[1:])))
 
 
 def accuracy(model: Model, data: Split) -> float:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -22,15 +22,42 @@ from spikequant.runs.recipe import Recipe
 
 def load_data(recipe: Recipe, data_dir: Path | None, found: Registry | None = None) -> tuple[Split, Split]:
     """Return the recipe's training and test samples."""
-    dataset = make_dataset(recipe.data.name, found)
+    dataset = recipe_dataset(recipe, found)
     folders = data_folders(data_dir)
     train = dataset.load("train", folders).head(recipe.data.train_samples)
     return train, dataset.load("test", folders).head(recipe.data.test_samples)
 
 
-def make_dataset(name: str, found: Registry | None = None) -> Dataset:
-    """Return the data set under ``name``."""
-    return cast("Dataset", (found or registry()).make("dataset", name, {}))
+def recipe_dataset(recipe: Recipe, found: Registry | None = None) -> Dataset:
+    """Return the recipe's data set, its options given and its samples as long as the recipe's timesteps."""
+    return make_dataset(recipe.data.name, found, recipe.data.options, recipe.timesteps)
+
+
+def make_dataset(
+    name: str,
+    found: Registry | None = None,
+    options: Mapping[str, Any] | None = None,
+    timesteps: int | None = None,
+) -> Dataset:
+    """Return the data set under ``name``.
+
+    Args:
+        name: As registered.
+        found: Where to look; what is installed by default.
+        options: Of the ``[data]`` table.
+        timesteps: Number of frames of a sample, for a set whose samples are frames; its own default for ``None``.
+
+    Raises:
+        PluginError: It is not installed, or refuses its options.
+    """
+    found, given = found or registry(), dict(options or {})
+    if found.get("dataset", name).frames:
+        if "timesteps" in given:
+            raise UsageError(
+                f"data set '{name}': option 'timesteps' is the recipe's own key; leave it out of the data table"
+            )
+        given |= {} if timesteps is None else {"timesteps": timesteps}
+    return cast("Dataset", found.make("dataset", name, given))
 
 
 def build_model(recipe: Recipe, found: Registry | None = None) -> Model:
@@ -40,9 +67,9 @@ def build_model(recipe: Recipe, found: Registry | None = None) -> Model:
         UsageError: It is too large for this machine's memory.
     """
     found = found or registry()
-    dataset = make_dataset(recipe.data.name, found)
+    dataset = recipe_dataset(recipe, found)
     network = cast("Network", found.make("network", recipe.network.name, recipe.network.options))
-    coding = InputCoding(dataset.shape, dataset.bits, dataset.peak)
+    coding = InputCoding(dataset.shape, dataset.bits, dataset.peak, dataset.frame_s)
     kind = cast("type[Neuron]", found.get("neuron", recipe.neuron.name))
     options = {**kind.options_beside(quantizer_factory(recipe, found)()), **recipe.neuron.options}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,11 @@ from torch import Tensor
 
 from spikequant.counts import Counts
 from spikequant.errors import RunError
-from spikequant.model import Model, as_input
+from spikequant.model import Model, as_input, at_once
 from spikequant.nir_profile import BeyondNir, acted_counts, beyond_nir, write_program
 from spikequant.oracle import run_oracle
 from spikequant.program import Program, Weighted, integers
-from spikequant.program_inputs import program_inputs
+from spikequant.program_inputs import DATA_OPTIONS_KEY, program_inputs
 from spikequant.registry import node_kinds
 from spikequant.runs.build import load_data
 from spikequant.runs.folder import RunFolder
@@ -71,11 +72,12 @@ def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, dat
         "quantizer": recipe.quantizer.name,
         "neuron": recipe.neuron.name,
         "seed": recipe.seed,
+        **({DATA_OPTIONS_KEY: json.dumps(recipe.data.options)} if recipe.data.options else {}),
         **{f"accuracy_{name}": value for name, value in result["accuracy"].items() if value is not None},
     }
     program = model.lower(provenance=provenance)
     train_split, _ = load_data(recipe, data_dir)
-    x = integers(train_split.x[: samples or calibration_samples(program)])
+    x = integers(train_split.x[: samples or at_once(train_split.x, calibration_samples(program))])
     expected = run_oracle(program, program_inputs(program, x))
     verdict = compare(expected, model_trace(model, x), [node.name for node in program.order])
     if not verdict.identical:

@@ -118,7 +118,7 @@ class LearnerKit:
         """Training writes neither to samples nor to labels; read-only ones are fine."""
         for label, model in self._fresh(learner):
             data, kept = samples(), samples()
-            for array in (data.x, data.y):
+            for array in (np.asarray(data.x), data.y):
                 array.flags.writeable = False
             try:
                 _train(learner, model, range(1), data=data)
