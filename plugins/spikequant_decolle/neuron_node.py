@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -61,6 +63,7 @@ class DecolleNeurons(SpikingNode):
 
     kind: ClassVar[str] = "decolle"
     variables: ClassVar[tuple[str, ...]] = ("potential", "refractory")
+    implementations: ClassVar[Mapping[str, Path]] = {"lava": Path(__file__).with_name("lava_neurons.py")}
 
     u_bits: int = field(init=False, default=0)
     v_fmt: QFormat

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -49,6 +51,7 @@ class DecolleTrace(SpikingNode):
     kind: ClassVar[str] = "decolle_trace"
     variables: ClassVar[tuple[str, ...]] = ("potential", "synaptic")
     graded: ClassVar[bool] = True
+    implementations: ClassVar[Mapping[str, Path]] = {"lava": Path(__file__).with_name("lava_trace.py")}
 
     u_bits: int = field(init=False, default=0)
     p_fmt: QFormat

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -30,6 +32,7 @@ class Winner(SpikingNode):
     """
 
     kind: ClassVar[str] = "winner"
+    implementations: ClassVar[Mapping[str, Path]] = {"lava": Path(__file__).with_name("lava_winner.py")}
 
     u_bits: int = field(init=False, default=2)
     start: int = 0
