@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikequant.errors import NirError, ProgramError, UsageError
-from spikequant.formats import QFormat
 from spikequant.nir_profile import Fields
+from spikequant.nir_profile.format_fields import choice_from, format_fields, format_from, word_from
 from spikequant.program import Shape, SpikingNode
 from spikequant.rounding import Overflow, Rounding
 from spikequant_stdp.node import DiehlCook
@@ -61,7 +61,7 @@ class DiehlCookMapping:
         """Return every field that decides a result."""
         cell = cast("DiehlCook", node)
         return {
-            **_format_fields("v", cell.fmt),
+            **format_fields("v", cell.fmt),
             "vth": cell.vth,
             "vth_frac_bits": cell.vth_frac_bits,
             "x_frac_bits": cell.x_frac_bits,
@@ -131,20 +131,12 @@ def _thresholds(cell: DiehlCook, shape: Shape) -> Float32:
     return values
 
 
-def _format_fields(prefix: str, fmt: QFormat) -> dict[str, int | bool]:
-    return {
-        f"{prefix}_int_bits": fmt.int_bits,
-        f"{prefix}_frac_bits": fmt.frac_bits,
-        f"{prefix}_signed": fmt.signed,
-    }
-
-
 def _synapse_fields(synapse: Conductance | None) -> dict[str, int | str | bool]:
     if synapse is None:
         return {"synapse": "current"}
     return {
         "synapse": "conductance",
-        **_format_fields("g", synapse.fmt),
+        **format_fields("g", synapse.fmt),
         "g_decay": synapse.decay,
         "e_exc": synapse.e_exc,
         "g_shift": synapse.shift,
@@ -158,15 +150,15 @@ def _node(name: str, fields: Fields) -> DiehlCook:
         name,
         vth=fields.integers("vth"),
         vth_frac_bits=fields.integer("vth_frac_bits"),
-        fmt=_format("v", fields),
+        fmt=format_from(fields, "v"),
         x_frac_bits=fields.integer("x_frac_bits"),
         rest=fields.integer("rest"),
         reset=fields.integer("reset"),
         refractory=fields.integer("refractory"),
         decay=fields.integer("decay"),
         decay_shift=fields.integer("decay_shift"),
-        rounding=_choice(Rounding, "rounding", fields),
-        overflow=_choice(Overflow, "overflow", fields),
+        rounding=choice_from(fields, "rounding", Rounding),
+        overflow=choice_from(fields, "overflow", Overflow),
         seed=fields.integer("seed"),
         one_spike=fields.flag("one_spike"),
         synapse=_synapse(fields),
@@ -174,32 +166,13 @@ def _node(name: str, fields: Fields) -> DiehlCook:
 
 
 def _synapse(fields: Fields) -> Conductance | None:
-    if _one_of("synapse", fields, ("current", "conductance")) == "current":
+    if word_from(fields, "synapse", ("current", "conductance")) == "current":
         return None
     return Conductance(
-        fmt=_format("g", fields),
+        fmt=format_from(fields, "g"),
         decay=fields.integer("g_decay"),
         e_exc=fields.integer("e_exc"),
         shift=fields.integer("g_shift"),
         inhibition=fields.integer("inhibition"),
         count_bit=fields.integer("count_bit"),
     )
-
-
-def _format(prefix: str, fields: Fields) -> QFormat:
-    return QFormat(
-        fields.integer(f"{prefix}_int_bits"), fields.integer(f"{prefix}_frac_bits"), fields.flag(f"{prefix}_signed")
-    )
-
-
-def _choice(kind: Any, key: str, fields: Fields) -> Any:
-    return kind(_one_of(key, fields, tuple(member.value for member in kind)))
-
-
-def _one_of(key: str, fields: Fields, allowed: tuple[str, ...]) -> str:
-    value = fields.text(key)
-    if value not in allowed:
-        raise NirError(
-            f"{fields.owner}: '{key}' in the metadata is {value[:80]!r}; it must be one of {', '.join(allowed)}"
-        )
-    return value
