@@ -6,19 +6,25 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from spikequant.choice import choose
+from spikequant.cli.choosing import Wanted
 from spikequant.cli.common import data_dir_option, emit, json_option, messages, plain
 from spikequant.errors import UsageError
 from spikequant.explore import Evaluation, Exploration, Explorer, Scheme, Store, Tidings, parse_group, parse_levels
 from spikequant.explore.evaluate import fingerprint, run_evaluator
 from spikequant.explore.executors import DaskCluster, InProcess, LocalProcesses, Place
 from spikequant.explore.planning import Wish, make_plan
+from spikequant.explore.search import Search
 from spikequant.explore.tables import pyarrow_modules, write_csv, write_parquet
 from spikequant.files import check_writable, reason
+from spikequant.report.write import write_report
 from spikequant.rounding import Rounding
+from spikequant.runs import RunFolder
 
 SHOWN = 10
 SCHEMES = {"ptq": (Scheme.PTQ,), "itq": (Scheme.ITQ,), "both": (Scheme.PTQ, Scheme.ITQ)}
@@ -38,7 +44,13 @@ SCHEMES = {"ptq": (Scheme.PTQ,), "itq": (Scheme.ITQ,), "both": (Scheme.PTQ, Sche
 @click.option("--scheme", type=click.Choice(list(SCHEMES)), default="ptq", show_default=True)
 @click.option("--roundings", metavar="LIST", help="Of TR, RN, SR; all by default, RN alone with INTn levels.")
 @click.option("--target", type=float, default=1.0, show_default=True, help="Points of accuracy below FP32 allowed.")
-@click.option("--search", type=click.Choice(["repaired", "paper"]), default="repaired", show_default=True)
+@click.option(
+    "--search",
+    type=click.Choice(["repaired", "paper", "curves"]),
+    default="repaired",
+    show_default=True,
+    help="Algorithm 1 repaired or as printed; curves: each axis alone, then all together, nothing pruned.",
+)
 @click.option(
     "--itq",
     type=click.Choice(["finetune", "scratch"]),
@@ -53,6 +65,9 @@ SCHEMES = {"ptq": (Scheme.PTQ,), "itq": (Scheme.ITQ,), "both": (Scheme.PTQ, Sche
 @click.option("--name", default="default", show_default=True, help="Of the store in the run folder.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Table of visited settings.")
 @click.option("--parquet", "parquet_path", type=click.Path(path_type=Path, dir_okay=False), help="The same as Parquet.")
+@click.option(
+    "--report", "report_path", type=click.Path(path_type=Path, dir_okay=False), help="Also write the run's report."
+)
 @data_dir_option
 @json_option
 def command(
@@ -73,6 +88,7 @@ def command(
     name: str,
     csv_path: Path | None,
     parquet_path: Path | None,
+    report_path: Path | None,
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -81,14 +97,14 @@ def command(
     Integer bits come from the ranges that 'calibrate' found. Every evaluation is kept at once: run the same
     command again to go on after a stop. Exit code 1: nothing meets the target.
     """
-    _check_outputs(csv_path, parquet_path)
+    _check_outputs(csv_path, parquet_path, report_path)
     wish = Wish(
         levels=tuple(parse_levels(text) for text in levels),
         groups=tuple(parse_group(text) for text in groups),
         unsigned=unsigned,
         roundings=parse_roundings(roundings),
         schemes=SCHEMES[scheme],
-        search="paper" if search == "paper" else "repaired",
+        search=cast("Search", search),
         target=target,
         scratch=itq == "scratch",
     )
@@ -111,6 +127,10 @@ def command(
         write_csv(found, csv_path)
     if parquet_path:
         write_parquet(found, parquet_path)
+    if report_path:
+        selector = Wanted(None, (), None, None, None, everything=False).make()
+        choice = choose(found, selector, everything=not found.candidates)
+        write_report(RunFolder(run), choice, report_path, "--report")
     if as_json:
         emit({"run": str(run), "store": str(path), **found.to_json()})
     else:
@@ -120,7 +140,9 @@ def command(
         sys.exit(1)
 
 
-def _check_outputs(csv_path: Path | None, parquet_path: Path | None) -> None:
+def _check_outputs(csv_path: Path | None, parquet_path: Path | None, report_path: Path | None) -> None:
+    if report_path:
+        check_writable(report_path, "--report")
     if csv_path:
         check_writable(csv_path, "--csv")
     if parquet_path:

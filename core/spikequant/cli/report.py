@@ -10,11 +10,8 @@ import click
 from spikequant.choice import Choice, choose
 from spikequant.cli.choosing import Wanted, choice_options, find_store, load_exploration
 from spikequant.cli.common import emit, json_option, plain
-from spikequant.errors import UsageError
-from spikequant.files import check_writable, reason, replacing
-from spikequant.report.page import draw_plots, report_html, save_plots
-from spikequant.report.sections import sections
-from spikequant.report.study import read_study
+from spikequant.files import check_writable
+from spikequant.report.write import write_report
 from spikequant.runs import RunFolder
 
 
@@ -44,26 +41,21 @@ def command(
     folder = RunFolder(run)
     folder.recipe()
     check_writable(path, "--out")
-    study = read_study(folder, _choice(run, store, name, Wanted(**options)))
-    figures = draw_plots(study)
-    text = report_html(study, figures)
-    written = save_plots(figures, plots) if plots is not None else []
-    _write(path, text)
-    shown, left_out = sections(study)
+    done = write_report(folder, _choice(run, store, name, Wanted(**options)), path, "--out", plots)
     if as_json:
-        missing = {section.title: f"spikequant {section.command}" for section in left_out}
+        missing = {section.title: f"spikequant {section.command}" for section in done.left_out}
         emit(
             {
                 "file": str(path),
-                "plots": [str(plot) for plot in written],
-                "sections": [section.name for section in shown],
+                "plots": [str(plot) for plot in done.plots],
+                "sections": [section.name for section in done.shown],
                 "left_out": missing,
             }
         )
         return
-    for section in left_out:
+    for section in done.left_out:
         plain.print(f"left out: {section.title}; run 'spikequant {section.command}' first")
-    plain.print(f"written: {path}" + (f" and {len(written)} plots in {plots}" if plots else ""))
+    plain.print(f"written: {path}" + (f" and {len(done.plots)} plots in {plots}" if plots else ""))
 
 
 def _choice(run: Path, store: Path | None, name: str | None, wanted: Wanted) -> Choice | None:
@@ -73,11 +65,3 @@ def _choice(run: Path, store: Path | None, name: str | None, wanted: Wanted) -> 
     if path is None:
         return None
     return choose(load_exploration(path), selector, everything=wanted.everything)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        with replacing(path) as partial:
-            partial.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--out {path} cannot be written: {reason(error)}; give another file") from error

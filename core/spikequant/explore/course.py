@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from spikequant.explore.curves import Curves
 from spikequant.explore.plan import Plan
 from spikequant.explore.search import Visit, Walk, deciding_visits
 from spikequant.explore.setting import Scheme, Setting
@@ -28,7 +29,7 @@ class Course:
     scheme: Scheme
     known: Callable[[Setting], bool | None]
     visited: list[Setting] = field(default_factory=list)
-    _walk: Walk = field(init=False)
+    _walk: Walk | Curves = field(init=False)
     _settings: dict[Visit, Setting] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

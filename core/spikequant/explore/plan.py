@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from spikequant.errors import UsageError
 from spikequant.explore.axes import Axis, Level
+from spikequant.explore.curves import Curves
 from spikequant.explore.search import Search, Visit, Walk
 from spikequant.explore.setting import Scheme, Setting
 from spikequant.format_choice import int_bits_for
@@ -71,8 +72,10 @@ class Plan:
         names = (name for axis in self.axes for name in axis.quantities)
         return Setting(Scheme.PTQ, Rounding.RN, tuple((name, FP32) for name in names))
 
-    def walk(self) -> Walk:
+    def walk(self) -> Walk | Curves:
         """Return a walk at its beginning."""
+        if self.search == "curves":
+            return Curves(self.lengths, len(self.roundings))
         return Walk(self.lengths, len(self.roundings), self.search)
 
     def setting(self, scheme: Scheme, visit: Visit) -> Setting:

@@ -1,7 +1,8 @@
 """The order in which combinations of levels are visited, and what a failure prunes.
 
-Both searches are nested loops over the levels of each axis with the rounding innermost; they differ in what
-a failure stops. Nothing is evaluated here: a walk is told outcomes, so it can be replayed and run ahead.
+Two searches are nested loops over the levels of each axis with the rounding innermost; they differ in what
+a failure stops. The third, ``curves``, is in :mod:`spikequant.explore.curves`. Nothing is evaluated here: a
+walk is told outcomes, so it can be replayed and run ahead.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Search = Literal["paper", "repaired"]
+Search = Literal["paper", "repaired", "curves"]
 
 
 class Visit(NamedTuple):
@@ -136,7 +137,10 @@ def deciding_visits(
     """Yield the visits whose failure can prune: all axes but one at their first level; high precision first.
 
     Evaluating these first leaves nothing to guess: every other visit is then known to be needed, or not.
+    Nothing decides anything under ``curves``.
     """
+    if search == "curves":
+        return
     open_axes = list(range(len(lengths)))
     for level in range(max(lengths)):
         for axis in list(open_axes):
