@@ -29,6 +29,8 @@ from spikequant_decolle.recording import Recorder
 from spikequant_decolle.run import Seen, Watch, run
 from spikequant_decolle.votes import counted, scores
 
+FRAME_S = 1e-3
+"""Duration of a timestep where the data set does not say one: the paper's."""
 MOST_TRACES = 1 << 25
 """Values of one layer's whole recording in memory at a time: it decides how many samples run together."""
 
@@ -50,6 +52,7 @@ class DecolleModel(Model):
         super().__init__()
         self.neuron, self.coding, self.timesteps, self.reading = neuron, coding, timesteps, reading
         self.constants = neuron.constants
+        self.dt = coding.frame_s or FRAME_S
         self.formats = Formats(seed=reading.seed)
         self._quantizer: Quantizer | None = None
         layers, shape = [], coding.shape
