@@ -47,9 +47,9 @@ def check_decay(node: SpikingNode, name: str, code: int, shift: int, gain_name: 
 
 
 def check_formats(node: SpikingNode, **formats: QFormat) -> None:
-    """Raise :class:`ProgramError` unless each is a ``Qi.f`` that a register of 32 bits holds."""
-    for name, fmt in formats.items():
-        check_register(node, name, fmt, least=2)
+    """Raise :class:`ProgramError` unless each is a ``Qi.f`` of a register; the first, the potential's, has 2 bits."""
+    for index, (name, fmt) in enumerate(formats.items()):
+        check_register(node, name, fmt, least=1 if index else 2)
 
 
 def check_thresholds(node: SpikingNode, vth: IntArray, fmt: QFormat) -> None:

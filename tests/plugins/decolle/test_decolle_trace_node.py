@@ -138,10 +138,10 @@ def test_contract(program, check):
     [
         ({"p_fmt": "Q1.2"}, "p_fmt is 'Q1.2'; it must be of type QFormat"),
         ({"p_fmt": QFormat(20, 12)}, "p_fmt is Q20.12, 33 bits; it must be 2 to 32 bits wide, 31 without sign"),
-        ({"q_fmt": QFormat(0, 0)}, "q_fmt is Q0.0, 1 bits; it must be 2 to 32 bits wide, 31 without sign"),
+        ({"p_fmt": QFormat(0, 0)}, "p_fmt is Q0.0, 1 bits; it must be 2 to 32 bits wide, 31 without sign"),
         (
             {"q_fmt": QFormat(0, 32, signed=False)},
-            "q_fmt is UQ0.32, 32 bits; it must be 2 to 32 bits wide, 31 without sign",
+            "q_fmt is UQ0.32, 32 bits; it must be 1 to 32 bits wide, 31 without sign",
         ),
         ({"alpha": 5}, "alpha is 5; it must be an integer from 0 to 4"),
         ({"alpha": 0.75}, "alpha is 0.75; it must be an integer from 0 to 4"),
