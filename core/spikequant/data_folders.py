@@ -49,17 +49,26 @@ def held(place: Path, wanted: Sequence[Sequence[str]]) -> tuple[Path, ...] | Non
 def missing(dataset: Dataset, wanted: str, folders: Sequence[Path]) -> DataError:
     """Return the error for a data set of which no place holds ``wanted`` (file names, in words)."""
     looked = ", ".join(map(str, places(dataset.name, folders))) or "no folder"
-    size = sum(file.size for file in dataset.files) / 1e6
     return DataError(
         f"data set '{dataset.name}' is missing: looked for {wanted} in {looked}; "
-        f"get it with `spikequant fetch {dataset.name}` ({size:.1f} MB), "
-        f"or name its folder by --data-dir or {VARIABLE}"
+        f"{_remedy(dataset)}, or name its folder by --data-dir or {VARIABLE}"
     )
 
 
 def damaged(dataset: Dataset, path: Path, fault: str) -> DataError:
     """Return the error for a file that is there and cannot be used, ``fault`` saying why."""
-    return DataError(
-        f"data set '{dataset.name}': file {path} cannot be used: {fault}; "
-        f"replace it, for example by `spikequant fetch {dataset.name}`"
+    example = (
+        f"for example by `spikequant fetch {dataset.name}`"
+        if dataset.files or not dataset.source
+        else f"from {dataset.source}"
     )
+    return DataError(f"data set '{dataset.name}': file {path} cannot be used: {fault}; replace it, {example}")
+
+
+def _remedy(dataset: Dataset) -> str:
+    """Say how to get a data set, and how large it is."""
+    if not dataset.files and dataset.source:
+        return f"get it from {dataset.source}"
+    known = all(file.size for file in dataset.files)
+    size = f"{sum(file.size for file in dataset.files) / 1e6:.1f} MB" if known else "its publisher states no size"
+    return f"get it with `spikequant fetch {dataset.name}` ({size})"

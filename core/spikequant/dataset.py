@@ -68,6 +68,7 @@ class Dataset(ABC):
             recipe's.
         frame_s: Duration of one frame in seconds; ``None`` for samples that are no frames.
         files: What ``fetch`` downloads; empty for an embedded set.
+        source: Where its files come from, in words, if ``fetch`` cannot download them.
     """
 
     name: ClassVar[str]
@@ -79,6 +80,7 @@ class Dataset(ABC):
     frames: ClassVar[bool] = False
     frame_s: float | None = None
     files: ClassVar[tuple[RemoteFile, ...]] = ()
+    source: ClassVar[str] = ""
 
     @abstractmethod
     def load(self, split: SplitName, folders: tuple[Path, ...]) -> Split:

@@ -20,6 +20,7 @@ from spikequant.errors import DataError
 
 CHUNK = 1 << 16
 TIMEOUT_S = 30.0
+ENDED = "the connection ended early"
 
 Progress: TypeAlias = Callable[[RemoteFile, int], None]
 """Called with a file and its number of bytes on disk: at the start, after each chunk and at the end."""
@@ -69,7 +70,7 @@ def _fetch_file(file: RemoteFile, target: Path, progress: Progress | None) -> Pa
             f"{file.url} gave a file that is not the right one: {error} Fetch it again; if it comes out the same, "
             f"get '{file.name}' from elsewhere and put it into {target}"
         ) from error
-    report(file, file.size)
+    report(file, file.size or Path(path).stat().st_size)
     return Path(path)
 
 
@@ -78,11 +79,13 @@ class _Resuming:
 
     def __init__(self, file: RemoteFile, part: Path, report: Progress) -> None:
         self.file, self.part, self.report = file, part, report
+        self.size = file.size or None
 
     def __call__(self, url: str, output_file: str, pooch: object, check_only: bool = False) -> None:
         """Download into the part file, going on as long as each connection brings something; then rename."""
         before, fault = -1, ""
-        while (have := self._have()) < self.file.size:
+        while self.size is None or self._have() < self.size:
+            have = self._have()
             if have <= before:
                 raise self._cut(have, fault)
             before, fault = have, self._pull(url, have)
@@ -105,13 +108,19 @@ class _Resuming:
             return f"it does not answer ({error})"
         with response:
             # Status 200 instead of 206: the server ignored the range and sends the file from its start.
-            return self._save(response, have if response.status == HTTPStatus.PARTIAL_CONTENT else 0)
+            start = have if response.status == HTTPStatus.PARTIAL_CONTENT else 0
+            if not self.file.size and (coming := response.headers.get("Content-Length", "")).isdecimal():
+                self.size = start + int(coming)
+            ended = self._save(response, start)
+            if self.size is None and ended == ENDED:
+                self.size = self._have()  # a server that does not say: its end is the end, and the checksum decides
+            return ended
 
     def _save(self, response: HTTPResponse, start: int) -> str:
         with self.part.open("ab" if start else "wb") as part:
             done = start
             self.report(self.file, done)
-            while done <= self.file.size:
+            while self.size is None or done <= self.size:
                 try:
                     chunk = response.read(CHUNK)
                 except (OSError, HTTPException) as error:
@@ -121,10 +130,11 @@ class _Resuming:
                 part.write(chunk)
                 done += len(chunk)
                 self.report(self.file, done)
-        return "the connection ended early"
+        return ENDED
 
     def _cut(self, have: int, fault: str) -> DataError:
-        kept = f"; the {have} of {self.file.size} bytes that came are kept in {self.part}" if have else ""
+        of = "" if self.size is None else f" of {self.size}"
+        kept = f"; the {have}{of} bytes that came are kept in {self.part}" if have else ""
         return DataError(
             f"{self.file.url} could not be fetched: {fault}{kept}; try the same command again later, "
             f"or put '{self.file.name}' into {self.part.parent} by hand"

@@ -72,6 +72,30 @@ def test_a_missing_set_names_the_places_the_command_and_the_size():
     )
 
 
+class ByHand(Pair):
+    name, files, source = "by-hand", (), "http://example.org (3 GB)"
+
+
+class Unsized(Pair):
+    name, files = "unsized", (RemoteFile("a", "http://a", "md5:0", 0),)
+
+
+def test_a_set_that_fetch_cannot_download_says_where_it_is_to_be_had():
+    assert str(missing(ByHand(), "a", (Path("x"),))) == (
+        f"data set 'by-hand' is missing: looked for a in {Path('x/by-hand')}, x; "
+        "get it from http://example.org (3 GB), or name its folder by --data-dir or SPIKEQUANT_DATA"
+    )
+    assert str(damaged(ByHand(), Path("x"), "it is cut")) == (
+        "data set 'by-hand': file x cannot be used: it is cut; replace it, from http://example.org (3 GB)"
+    )
+
+
+def test_a_size_that_nobody_states_is_not_made_up():
+    assert "get it with `spikequant fetch unsized` (its publisher states no size), or" in str(
+        missing(Unsized(), "a", (Path("x"),))
+    )
+
+
 def test_a_damaged_file_is_named_with_its_fault():
     assert str(damaged(Pair(), Path("x"), "its magic is 7; it must be 2051")) == (
         "data set 'pair': file x cannot be used: its magic is 7; it must be 2051; "

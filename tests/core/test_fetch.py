@@ -23,6 +23,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.cuts, self.ranges, self.honours_range, self.status = [], [], True, None
+        self.says_length = True
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -40,7 +41,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        if server.says_length:
+            self.send_header("Content-Length", str(len(CONTENT) - start))
         self.end_headers()
         body = CONTENT[start:]
         self.wfile.write(body[: server.cuts.pop(0)] if server.cuts else body)
@@ -60,7 +62,7 @@ def server(monkeypatch):
         thread.join()
 
 
-def dataset(server, path="file.bin", checksum=None):
+def dataset(server, path="file.bin", checksum=None, size=300_000):
     address = f"http://127.0.0.1:{server.server_address[1]}/{path}"
     digest = checksum or f"md5:{hashlib.md5(CONTENT).hexdigest()}"
 
@@ -68,7 +70,7 @@ def dataset(server, path="file.bin", checksum=None):
         name = "remote"
         shape = (1,)
         classes = 2
-        files = (RemoteFile("file.bin", address, digest, len(CONTENT)),)
+        files = (RemoteFile("file.bin", address, digest, size),)
 
         def load(self, split, folders):
             return Split(np.zeros((1, 1), np.uint8), np.zeros(1, np.int64))
@@ -106,6 +108,33 @@ def test_a_cut_connection_is_continued_where_it_broke(server, tmp_path):
     (file,) = fetch(dataset(server), tmp_path)
     assert file.read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_a_size_that_is_not_published_is_taken_from_the_server(server, tmp_path):
+    server.cuts, seen = [100_000], []
+    (file,) = fetch(dataset(server, size=0), tmp_path, lambda _, done: seen.append(done))
+    assert file.read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=100000-"]
+    assert (seen[0], seen[-1]) == (0, len(CONTENT))
+    fetch(dataset(server, size=0), tmp_path)
+    assert len(server.ranges) == 2
+
+
+def test_without_any_word_on_the_size_the_checksum_decides(server, tmp_path):
+    server.says_length = False
+    (file,) = fetch(dataset(server, size=0), tmp_path)
+    assert file.read_bytes() == CONTENT
+    file.unlink()
+    server.cuts = [100_000]
+    with pytest.raises(DataError, match="not the right one"):
+        fetch(dataset(server, size=0), tmp_path)
+    assert not file.exists()
+
+
+def test_a_server_that_always_cuts_a_file_of_unknown_size_ends_in_an_error(server, tmp_path):
+    server.honours_range, server.cuts = False, [100_000] * 9
+    with pytest.raises(DataError, match="the 100000 of 300000 bytes that came are kept"):
+        fetch(dataset(server, size=0), tmp_path)
 
 
 def test_what_a_failed_fetch_left_is_continued_by_the_next(server, tmp_path):

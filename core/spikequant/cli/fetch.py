@@ -10,6 +10,7 @@ from spikequant.cli.common import data_dir_option, emit, json_option, plain
 from spikequant.cli.progress import bar
 from spikequant.data_folders import data_folders
 from spikequant.dataset import RemoteFile
+from spikequant.errors import DataError
 from spikequant.fetch import fetch
 from spikequant.runs.build import make_dataset
 
@@ -21,6 +22,8 @@ from spikequant.runs.build import make_dataset
 def command(name: str, data_dir: Path | None, as_json: bool) -> None:
     """Download the data set NAME into the data folder; a broken download is continued."""
     dataset = make_dataset(name)
+    if not dataset.files and dataset.source:
+        raise DataError(f"data set '{name}' has no address to fetch it from; get it from {dataset.source}")
     seen: dict[str, int] = {}
     with bar(f"fetch {name}", sum(file.size for file in dataset.files)) as advance:
 
