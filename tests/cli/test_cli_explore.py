@@ -148,6 +148,27 @@ def test_without_pyarrow_the_extra_is_named_before_anything_runs(spikequant, run
     assert not (run / "explore").exists()
 
 
+def test_curves_and_their_report_are_one_command(spikequant, run, tmp_path):
+    report = tmp_path / "curves.html"
+    answer = spikequant("explore", run, *MINT, "--search", "curves", "--target", "100", "--report", report, "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["visited"] == 1 + 2 + 2 + 2
+    text = report.read_text()
+    assert "w alone (U at their finest)" in text
+    assert "U alone (w at their finest)" in text
+    assert "all together" in text
+
+
+def test_without_the_report_extra_it_is_named_before_anything_runs(spikequant, run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    answer = spikequant("explore", run, *MINT, "--report", tmp_path / "r.html")
+    assert answer.code == 2
+    assert re.fullmatch(
+        r"error: reports need jinja2, .*; install it with pip install 'spikequant\[report\]'\n", answer.err
+    )
+    assert not (run / "explore").exists()
+
+
 def test_nobody_within_the_target_is_exit_1_with_the_nearest_and_what_it_takes(spikequant, shared):
     words = ("explore", shared, "--levels", "w=INT2", "--levels", "U=INT2")
     answer = spikequant(*words, "--target", "0")

@@ -22,7 +22,7 @@ from spikequant.explore.planning import Wish, make_plan
 from spikequant.explore.search import Search
 from spikequant.explore.tables import pyarrow_modules, write_csv, write_parquet
 from spikequant.files import check_writable, reason
-from spikequant.report.write import write_report
+from spikequant.report.write import require_report, write_report
 from spikequant.rounding import Rounding
 from spikequant.runs import RunFolder
 
@@ -142,6 +142,7 @@ def command(
 
 def _check_outputs(csv_path: Path | None, parquet_path: Path | None, report_path: Path | None) -> None:
     if report_path:
+        require_report()
         check_writable(report_path, "--report")
     if csv_path:
         check_writable(csv_path, "--csv")

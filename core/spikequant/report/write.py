@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from spikequant.choice import Choice
+from spikequant.errors import UsageError
 from spikequant.files import write_text
 from spikequant.report.page import draw_plots, report_html, save_plots
 from spikequant.report.parts import LeftOut, Section
@@ -27,6 +29,21 @@ class Written:
     shown: tuple[Section, ...]
     left_out: tuple[LeftOut, ...]
     plots: tuple[Path, ...]
+
+
+def require_report() -> None:
+    """Raise, before long work for a report, unless it could be made.
+
+    Raises:
+        UsageError: jinja2 or matplotlib is not installed.
+    """
+    for name in ("jinja2", "matplotlib"):
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise UsageError(
+                f"reports need {name}, which did not load ({error}); install it with pip install 'spikequant[report]'"
+            ) from error
 
 
 def write_report(
