@@ -62,6 +62,7 @@ class DecolleConv3(DecolleNetwork):
         channels: Output channels of each convolution.
         kernel: Width of all kernels, odd; inputs are padded so that sizes stay.
         pools: Width of the pooling windows after each convolution, 1 for none.
+        features: Neurons of fully connected layers after the convolutions; none by default.
         decode: ``mode``: the class that most timesteps name; ``sum``: that of the summed readouts.
         burn_in: Timesteps before the first vote and the first update.
     """
@@ -75,11 +76,14 @@ class DecolleConv3(DecolleNetwork):
         channels: Sequence[int] = (64, 128, 128),
         kernel: int = 7,
         pools: Sequence[int] = (2, 1, 2),
+        features: Sequence[int] = (),
         decode: Decode = "mode",
         burn_in: int = 100,
     ) -> None:
         super().__init__(decode, burn_in)
         self._check_sizes("channels", channels)
+        if features:
+            self._check_sizes("features", features)
         if len(pools) != len(channels) or min(pools) < 1:
             raise ValueError(
                 f"network '{self.name}': pools is {list(pools)} for {len(channels)} convolutions; give a width"
@@ -88,6 +92,7 @@ class DecolleConv3(DecolleNetwork):
         if kernel < 1 or kernel % 2 == 0:
             raise ValueError(f"network '{self.name}': kernel is {kernel}; it must be odd and positive")
         self.channels, self.kernel, self.pools = tuple(channels), kernel, tuple(pools)
+        self.features = tuple(features)
 
     def plans(self, coding: InputCoding) -> tuple[LayerPlan, ...]:
         """Return the convolutions.
@@ -106,7 +111,8 @@ class DecolleConv3(DecolleNetwork):
             if size < 1:
                 raise UsageError(f"network '{self.name}': pooling {number} leaves nothing of frames {coding.shape}")
         pairs = zip(self.channels, self.pools, strict=True)
-        return tuple(LayerPlan(channels, self.kernel, self.kernel // 2, pool) for channels, pool in pairs)
+        convolutions = (LayerPlan(channels, self.kernel, self.kernel // 2, pool) for channels, pool in pairs)
+        return (*convolutions, *map(LayerPlan, self.features))
 
 
 class DecolleMlp(DecolleNetwork):

@@ -41,7 +41,7 @@ def identical(model, x):
 @pytest.mark.parametrize("formats", FORMATS)
 @pytest.mark.parametrize(("rounding", "overflow", "normalised"), RULES)
 def test_every_spike_and_state_is_the_programs(formats, rounding, overflow, normalised):
-    networks = (conv(), mlp(decode="sum"), conv(decode="sum", pools=(1, 3)), mlp(burn_in=0))
+    networks = (conv(), mlp(decode="sum"), conv(decode="sum", pools=(1, 3), features=(7,)), mlp(burn_in=0))
     odd = (rounding == "RN") ^ normalised
     for number in (0 + odd, 2 + odd):
         network = networks[number]
