@@ -25,6 +25,7 @@ from spikequant.program import (
     chain,
 )
 from spikequant.registry import registry
+from spikequant.testing.strangers import graded_programs
 from spikequant_mint.scaled_lif import ScaledLif
 from spikequant_mint_rtl.backend import MintRtlBackend
 
@@ -366,3 +367,8 @@ def test_options_out_of_range_are_refused(options, text):
 
 def test_a_text_is_the_path_of_the_cache(tmp_path):
     assert registry().make("backend", "mint_rtl", {"cache": str(tmp_path)}).cache == Path(tmp_path)
+
+
+@pytest.mark.parametrize("program", graded_programs().values(), ids=graded_programs())
+def test_neurons_that_put_out_values_are_refused_by_name(program):
+    assert MintRtlBackend().refusals(program)["cell"].startswith("kind gauge is not supported (mint_rtl runs ")
