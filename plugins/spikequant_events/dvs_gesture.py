@@ -12,11 +12,11 @@ import numpy as np
 from spikequant import RemoteFile
 from spikequant.data_folders import damaged, missing
 from spikequant.dataset import SplitName
+from spikequant_events.aedat31 import read_aedat31
 from spikequant_events.event_set import EventSet, Sample
 from spikequant_events.gesture_trials import LIST, labelled_parts, trials
 from spikequant_events.recordings import Events, RecordingError, Sensor
 from spikequant_events.sources import first_of, members
-from spikequant_events.tonic_readers import read_ibm, tonic_io
 
 FIGSHARE = "https://figshare.com/ndownloader/files"
 FOLDER: dict[SplitName, str] = {"train": "ibmGestureTrain", "test": "ibmGestureTest"}
@@ -27,7 +27,7 @@ class DvsGesture(EventSet):
     """DVS-Gesture (Amir et al., 2017): 11 gestures of 29 people under 3 lights, 128x128 pixels, two polarities.
 
     Frames are 1 ms of 32x32 elements, 4x4 pixels each, as DECOLLE has them. Times count from the gesture's labelled
-    start in original files, from its first event in tonic's.
+    start in original files, from its first event in tonic's. Both kinds of files are read without the extra ``events``.
     """
 
     name = "dvs-gesture"
@@ -45,7 +45,7 @@ class DvsGesture(EventSet):
         """Yield the gestures of the original trials, or else of tonic's files, unpacked or not.
 
         Raises:
-            DataError: They are missing or damaged, or tonic is and the files are original ones.
+            DataError: They are missing or damaged.
         """
         folder, trial_list = FOLDER[split], LIST[split]
         if (listed := first_of(self, folders, (trial_list, f"DvsGesture/{trial_list}"))) is not None:
@@ -68,13 +68,13 @@ class DvsGesture(EventSet):
             raise damaged(self, path, str(error)) from error
 
     def _original(self, listed: Path) -> Iterator[Sample]:
-        tonic, path = tonic_io(self), listed
+        path = listed
         try:
             for trial in trials(listed):
                 path = trial.with_name(f"{trial.stem}_labels.csv")
                 parts = labelled_parts(path, self.classes)
                 path = trial
-                events = read_ibm(tonic, trial)
+                events = read_aedat31(trial)
                 for number, (label, start, end) in enumerate(parts):
                     inside = (events.t >= start) & (events.t < end)
                     rows = (row[inside] for row in (events.t - start, events.x, events.y, events.p))

@@ -51,16 +51,6 @@ def read_bin(tonic: Any, content: bytes) -> Events:
     return Events.of(found["t"], found["x"], found["y"], found["p"])
 
 
-def read_ibm(tonic: Any, path: Path) -> Events:
-    """Return the events of an original file of DVS-Gesture: AEDAT 3.1.
-
-    Raises:
-        RecordingError: It is no such file.
-    """
-    _, found = _read(lambda: tonic.read_dvs_ibm(str(path)))
-    return Events.of(found["t"], found["x"], found["y"], found["p"])
-
-
 def read_aedat4(tonic: Any, path: Path) -> Events:
     """Return the events of an AEDAT 4 file.
 
