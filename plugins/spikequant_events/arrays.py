@@ -24,7 +24,7 @@ def read_arrays(path: Path, keys: Sequence[str], kinds: str = "iub") -> list[NDA
         RecordingError: The archive is damaged, lacks one, or an array holds something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = [archive[key] for key in keys]
     except FAULTS as error:
         raise RecordingError(str(error)) from error

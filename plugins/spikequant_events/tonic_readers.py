@@ -65,5 +65,7 @@ def read_aedat4(tonic: Any, path: Path) -> Events:
 def _read(read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except Exception as error:  # readers of others raise anything for a damaged file
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # for a damaged file they raise anything: a panic in Rust is no Exception
         raise RecordingError(f"{type(error).__name__}: {one_line(error)}") from error
