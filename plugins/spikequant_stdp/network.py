@@ -76,6 +76,7 @@ class DiehlCookNetwork(Network):
                 f"network '{self.name}' runs neuron '{DiehlCookNeuron.name}' only, and was given '{cell.name}';"
                 f" set neuron.name to '{DiehlCookNeuron.name}', or choose another network"
             )
+        coding.check_still()
         spikes = RateCoding(self.coding, self.rate_hz, self.dt_ms * 1e-3, coding.peak, seed)
         parameters = Parameters(
             inputs=math.prod(coding.shape),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spikequant.dataset import Split
+from spikequant.errors import UsageError
 from spikequant.event_frames import EventFrames
 from spikequant.neuron import Neuron
 from spikequant.program import Program, Shape
@@ -42,6 +43,18 @@ class InputCoding:
     bits: int
     peak: int
     frame_s: float | None = None
+
+    def check_still(self) -> None:
+        """Raise unless a sample is one array: for models that know no frames.
+
+        Raises:
+            UsageError: It is frames.
+        """
+        if self.frame_s is not None:
+            raise UsageError(
+                f"the data set's samples are frames of shape {self.shape}, one per timestep, and this network takes one"
+                " array for all timesteps; choose a network for frames, or a data set of still images"
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,6 +44,7 @@ class SpikingModel(Model):
         super().__init__()
         if not layers or not isinstance(layers[-1], ReadoutLayer):
             raise UsageError("the network's last layer must be a readout; add ReadoutLayer(classes)")
+        coding.check_still()
         self.coding, self.timesteps = coding, timesteps
         self.stages = make_stages(layers, neuron, coding)
         self.parts = nn.ModuleDict({s.name: s.weights for s in self.stages if s.weights is not None})
