@@ -110,6 +110,7 @@ def _dataset(what: str, lost: str, offer: Offer, folders: tuple[Path, ...]) -> F
     remedy = f"spikequant fetch {offer.name}"
     try:
         dataset: Dataset = offer.value()
+        remedy = remedy if dataset.files or not dataset.source else f"get it from {dataset.source}"
         return Finding(what, True, f"{len(dataset.load('test', folders)):,} test samples")
     except DataError as error:
         return Finding(what, False, "not found" if "is missing" in str(error) else str(error), lost, remedy)

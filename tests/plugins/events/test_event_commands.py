@@ -92,6 +92,16 @@ def test_damaged_options_in_a_file_are_named(spikequant, braille, tmp_path):
     assert "the program's 'data_options' is damaged" in answer.err
 
 
+def test_a_set_without_an_address_says_where_it_is_to_be_had(spikequant, tmp_path):
+    answer = spikequant("fetch", "braille", "--data-dir", tmp_path)
+    assert answer.code == 2
+    assert "data set 'braille' has no address to fetch it from; get it from https://zenodo.org/" in answer.err
+    found = json.loads(spikequant("doctor", "--data-dir", tmp_path, "--json").out)["findings"]
+    remedies = {finding["what"]: finding["remedy"] for finding in found}
+    assert remedies["data nmnist"] == "spikequant fetch nmnist"
+    assert remedies["data braille"].startswith("get it from https://zenodo.org/")
+
+
 def test_the_oracle_takes_frames_in_their_own_step(braille):
     split = make_dataset("braille", options=OPTIONS, timesteps=32).load("test", (braille,))
     inputs = program_inputs(program({}), split.x[:3])
