@@ -82,7 +82,7 @@ class LavaExecutable(Executable):
         timeout_s = self.timeout_s if self.timeout_s is not None else self.estimated_timeout_s(samples)
         with tempfile.TemporaryDirectory(prefix="spikequant-lava-") as folder:
             job, result = Path(folder, "job.npz"), Path(folder, "result.npz")
-            np.savez(job, **self._plan.job(given))  # type: ignore[arg-type]
+            np.savez(job, **self._plan.job(given, record=record))  # type: ignore[arg-type]
             run_job_file(self._python, job, result, timeout_s, self._runner)
             return trace_of(self._plan, given, read_result(result), record=record)
 

@@ -70,11 +70,12 @@ class Plan:
         """How many processes Lava runs for the program."""
         return len(self._processes)
 
-    def job(self, inputs: Mapping[str, IntArray]) -> Arrays:
+    def job(self, inputs: Mapping[str, IntArray], *, record: bool = True) -> Arrays:
         """Return the arrays of the job file.
 
         Args:
             inputs: int64 ``(timesteps, batch, *shape)`` per input node, as ``input_values`` returns them.
+            record: Whether states are recorded that no count needs.
         """
         arrays = dict(self._arrays)
         samples = next(iter(inputs.values())).shape[1]
@@ -85,6 +86,7 @@ class Plan:
             "timesteps": self.program.timesteps,
             "samples": samples,
             "steps_after": self.steps_after,
+            "record": record,
             "processes": self._processes,
         }
         arrays["description"] = np.array(json.dumps(description))

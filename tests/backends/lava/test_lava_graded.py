@@ -27,6 +27,7 @@ from spikequant.testing.programs import random_inputs
 from spikequant.testing.strangers import Gauge, graded_programs
 from spikequant.verify import compare
 from spikequant_lava.backend import LavaBackend
+from spikequant_lava.results import read_result
 from spikequant_lava.supervisor import RUNNER
 
 GAUGE = '''
@@ -132,6 +133,26 @@ def test_stock_processes_carry_graded_values_of_24_bits(gauge, lava_python):
     ]
     trace = assert_equal(chain(nodes, timesteps=5))
     assert "fc: Lava's Dense" in trace.counts.notes
+
+
+def test_without_record_the_counts_are_the_same_and_no_other_state_travels(gauge, lava_python, monkeypatch):
+    cell = gauge()
+    nodes = [Input("x", (3,), 4), cell("cell"), Lif("lif", theta=np.array(3)), Dense("fc", np.eye(3, dtype=int))]
+    program, seen = chain([*nodes, Readout("out")], timesteps=3), {}
+    monkeypatch.setattr("spikequant_lava.backend.read_result", lambda path: seen.setdefault("r", read_result(path)))
+    inputs = np.array([[1, 2, 3], [9, 0, 4]])
+    with BACKEND.compile(program) as executable:
+        got = executable.run(inputs, record=False)
+    expected = run_oracle(program, inputs)
+    assert not got.spikes
+    assert not got.potentials
+    assert np.array_equal(got.outputs["out"], expected.outputs["out"])
+    assert got.counts.to_json()["nodes"] == expected.counts.to_json()["nodes"]
+    assert sorted(set(seen["r"]) - {"report", "cell/saturations", "lif/saturations"}) == [
+        "cell/state_potential",
+        "lif/spikes",
+        "out/output",
+    ]
 
 
 def test_sums_beyond_63_bits_are_refused_by_name(gauge):

@@ -1,13 +1,19 @@
 """DECOLLE's programs give the oracle's integers on Lava: traces, neurons, pools and votes, in every rounding."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from decolle_models import conv, counts, mlp, quantized
+
 from spikequant.formats import QFormat
 from spikequant.oracle import run_oracle
 from spikequant.program import Conv2d, Dense, Flatten, Input, PoolOr, Readout, chain
+from spikequant.program_inputs import program_inputs
 from spikequant.rounding import Overflow, Rounding
 from spikequant.verify import compare
 from spikequant_decolle.neuron_node import DecolleNeurons
@@ -136,3 +142,23 @@ def test_frames_of_34_by_34_pixels_equal_the_oracle(lava_python):
     trace = run_both(convolutional(draw, (2, 34, 34), (12, 8), 7, timesteps=6), density=0.05, batch=2)
     assert trace.potentials["trace1"].shape == (6, 2, 2, 34, 34)
     assert trace.counts.nodes["lif2"].fires
+
+
+@pytest.mark.parametrize(
+    ("network", "rounding", "formats", "wide"),
+    [
+        (conv(), "SR", {"P": "UQ4.3", "Q": "Q5.2", "R": "UQ2.3", "V": "Q6.1", "w": "Q0.6"}, False),
+        (mlp(decode="sum"), "RN", {"P": "Q1.16", "Q": "Q1.16", "R": "Q1.16", "V": "Q2.16", "w": "Q1.14"}, True),
+    ],
+)
+def test_a_model_of_the_plugin_runs_with_the_installed_mappings(network, rounding, formats, wide, lava_python):
+    """Unsigned traces; codes of 16 bits on traces of 18, whose sums Lava's own Dense cannot hold."""
+    program = quantized(network, rounding=rounding, **formats).lower()
+    inputs = program_inputs(program, counts().numpy().astype(np.int64))
+    with LavaBackend().compile(program) as executable:
+        expected, got = run_oracle(program, inputs), executable.run(inputs)
+    verdict = compare(expected, got, [node.name for node in program.order])
+    assert verdict.identical, f"{verdict}\n{program}"
+    assert np.array_equal(expected.predictions(), got.predictions())
+    assert got.counts.nodes["lif1"].fires
+    assert any("own integer" in note for note in got.counts.notes) is wide

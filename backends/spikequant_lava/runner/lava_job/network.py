@@ -35,6 +35,7 @@ class Network:
         self.timesteps: int = description["timesteps"]
         self.rows: int = description["samples"] * self.timesteps
         self.recorders: dict[str, Recorder] = {}
+        self._record: bool = description["record"]
         self._arrays = arrays
         self._folder = folder
         nodes = description["processes"]
@@ -157,8 +158,10 @@ class Network:
 
     def _spiking_recorder(self, node: dict[str, Any], variables: list[str], *, graded: bool = False) -> Recorder:
         shape = tuple(node["shape"])
-        arrays: dict[str, Any] = {f"state_{variable}": (shape, STATE) for variable in variables}
-        if not graded:  # it emits its potential, which is recorded already
+        # Counts need what a node emits: spikes, or the first variable of a graded one.
+        kept = variables if self._record else variables[: int(graded)]
+        arrays: dict[str, Any] = {f"state_{variable}": (shape, STATE) for variable in kept}
+        if not graded:
             arrays["spikes"] = (shape, np.uint8)
         return self._recorder(node, saturations=((), np.int64), **arrays)
 

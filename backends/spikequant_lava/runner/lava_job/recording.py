@@ -37,11 +37,13 @@ class Recorder:
         return 0 <= self.row(time_step) < self._rows
 
     def write(self, time_step: int, **values: Any) -> None:
-        """Store one row of each array."""
+        """Store one row of each array; values of other names are dropped."""
         if not self.covers(time_step):
             return
         row = self.row(time_step)
         for key, value in values.items():
+            if key not in self._paths:
+                continue
             if key not in self._open:
                 self._open[key] = np.lib.format.open_memmap(self._paths[key], "r+")
             self._open[key][row] = value

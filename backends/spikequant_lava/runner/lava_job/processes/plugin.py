@@ -19,7 +19,7 @@ class PluginNeurons(AbstractProcess):  # type: ignore[misc]
     """Calls ``neurons``: ``reset()`` before every sample, ``advance(x, t)`` at every timestep of one.
 
     ``neurons`` sees values as the program has them; ``order[i]`` is the flat index in the program of
-    element i here. Spikes are recorded unless the recorder has no place for them, as for a graded node.
+    element i here.
     """
 
     def __init__(self, *, shape: Any, neurons: Any, order: Any, timesteps: int, recorder: Any, name: str) -> None:
@@ -55,10 +55,8 @@ class PyPluginNeurons(PyLoihiProcessModel):  # type: ignore[misc]
             self.neurons.reset()
         emitted, state, overflowed = self.neurons.advance(x.reshape(self.neurons.shape), t)
         sent = self.laid(emitted)
-        rows = {f"state_{name}": self.laid(value) for name, value in state.items()}
-        if "spikes" in self.recorder.keys:
-            rows["spikes"] = sent
-        self.recorder.write(self.time_step, saturations=overflowed, **rows)
+        states = {f"state_{name}": self.laid(value) for name, value in state.items()}
+        self.recorder.write(self.time_step, spikes=sent, saturations=overflowed, **states)
         self.s_out.send(sent)
 
     def laid(self, values: Any) -> Any:
