@@ -156,9 +156,11 @@ class Decolle(Learner):
             x = s
             for layer in layers:
                 fired = layer.forward(x, t)
-                if t >= model.reading.burn_in:
+                if tally.counts(t):
                     y = layer.read(fired)
-                    tally.add(layer.index, y, layer.learn(fired, y, target, lr))
+                    tally.vote(layer.index, y)
+                    if t >= model.reading.burn_in:
+                        tally.learned(layer.index, layer.learn(fired, y, target, lr))
                 x = fired.s
         tally.end(batch.y)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -74,7 +75,8 @@ class TorchOperations:
             return g
         shape = dynamics.layer.out_shape
         flat = g.new_zeros((len(g), shape[0], shape[1] * shape[2]))
-        return flat.scatter_(2, fired.at.flatten(2), g.flatten(2)).reshape(len(g), *shape)
+        flat.scatter_(2, fired.at.flatten(2), g.flatten(2))
+        return flat.reshape(len(g), *shape).contiguous(memory_format=torch.channels_last)
 
     def adamax_(self, w: Tensor, u: Tensor, g: Tensor, m: Tensor, rate: float, beta: float) -> None:
         """Change weights and maxima."""

@@ -27,12 +27,19 @@ class Tally:
         self._votes = torch.zeros((self._layers, batch, self._reading.classes), device=self._device)
         self._samples = torch.arange(batch, device=self._device)
 
-    def add(self, layer: int, y: Tensor, loss: Tensor) -> None:
-        """Take one timestep of a layer: its readout ``(batch, classes)`` and its loss."""
+    def counts(self, t: int) -> bool:
+        """Return whether timestep ``t`` has a say in the class."""
+        return t >= self._reading.burn_in or self._reading.decode == "sum"
+
+    def vote(self, layer: int, y: Tensor) -> None:
+        """Take the readout ``(batch, classes)`` of a layer at one timestep."""
         if self._reading.decode == "mode":
             self._votes[layer, self._samples, y.argmax(1)] += 1
         else:
             self._votes[layer] += y
+
+    def learned(self, layer: int, loss: Tensor) -> None:
+        """Take the loss of a layer at one timestep."""
         self._loss[layer] += loss
         self._steps += layer == 0
 

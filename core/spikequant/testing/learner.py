@@ -37,8 +37,8 @@ class Run:
 class LearnerKit:
     """The checks, on models of one's choice."""
 
-    def __init__(self, models: Models) -> None:
-        self.models = models
+    def __init__(self, models: Models, data: Callable[[], Split] = samples) -> None:
+        self.models, self.data = models, data
 
     def _fresh(self, learner: Learner) -> Iterator[tuple[str, Model]]:
         if self.models is chains and learner.network is not None:
@@ -61,7 +61,7 @@ class LearnerKit:
         """An epoch changes a parameter, or a buffer where the model has no parameters."""
         for label, model in self._fresh(learner):
             before = {name: value.clone() for name, value in _learned(model).items()}
-            _train(learner, model, range(1))
+            _train(learner, model, range(1), data=self.data())
             changed = any(not torch.equal(before[name], value) for name, value in _learned(model).items())
             assert changed, f"learner '{learner.name}', {label}: an epoch changed no parameter"
 
@@ -69,7 +69,7 @@ class LearnerKit:
         """The model goes on computing in floats, or in integers, as it did."""
         for label, model in self._fresh(learner):
             precision, shapes = model.precision, {name: value.shape for name, value in model.state_dict().items()}
-            _train(learner, model, range(1))
+            _train(learner, model, range(1), data=self.data())
             where = f"learner '{learner.name}', {label}"
             assert model.precision == precision, f"{where}: the model was {precision} and is {model.precision} now"
             after = {name: value.shape for name, value in model.state_dict().items()}
@@ -78,7 +78,7 @@ class LearnerKit:
     def check_metrics(self, learner: Learner) -> None:
         """Metrics are finite numbers under names, and parameters stay finite."""
         for label, model in self._fresh(learner):
-            run = _train(learner, model, range(EPOCHS))
+            run = _train(learner, model, range(EPOCHS), data=self.data())
             where = f"learner '{learner.name}', {label}"
             for number, metrics in enumerate(run.metrics):
                 for name, value in metrics.items():
@@ -91,9 +91,9 @@ class LearnerKit:
     def check_repeatable(self, learner: Learner) -> None:
         """The same seed gives the same bits, whatever the state of the global random generators."""
         for (label, first), (_, second) in zip(self._fresh(learner), self._fresh(learner), strict=True):
-            one = _train(learner, first, range(EPOCHS))
+            one = _train(learner, first, range(EPOCHS), data=self.data())
             _stir()
-            two = _train(learner, second, range(EPOCHS))
+            two = _train(learner, second, range(EPOCHS), data=self.data())
             _assert_same(one, two, f"learner '{learner.name}', {label}: trained twice with the same seed")
 
     def check_resumes(self, learner: Learner) -> None:
@@ -102,13 +102,13 @@ class LearnerKit:
             for (label, straight), (_, first), (_, second) in zip(
                 self._fresh(learner), self._fresh(learner), self._fresh(learner), strict=True
             ):
-                whole = _train(learner, straight, range(EPOCHS))
+                whole = _train(learner, straight, range(EPOCHS), data=self.data())
                 left: dict[str, Any] = {}
-                start = _train(learner, first, range(stop), left)
+                start = _train(learner, first, range(stop), left, data=self.data())
                 saved = _through_a_file({"model": first.state_dict(), **left})
                 second.load_state_dict(saved["model"])
                 _stir()
-                rest = _train(learner, second, range(stop, EPOCHS), saved)
+                rest = _train(learner, second, range(stop, EPOCHS), saved, data=self.data())
                 resumed = Run(rest.model, start.metrics + rest.metrics)
                 _assert_same(
                     whole, resumed, f"learner '{learner.name}', {label}: resumed after epoch {stop} of {EPOCHS}"
@@ -117,7 +117,7 @@ class LearnerKit:
     def check_data_unchanged(self, learner: Learner) -> None:
         """Training writes neither to samples nor to labels; read-only ones are fine."""
         for label, model in self._fresh(learner):
-            data, kept = samples(), samples()
+            data, kept = self.data(), self.data()
             for array in (np.asarray(data.x), data.y):
                 array.flags.writeable = False
             try:
@@ -131,7 +131,7 @@ class LearnerKit:
         """Progress, where it is told, rises to its end."""
         for label, model in self._fresh(learner):
             told: list[tuple[int, int]] = []
-            _train(learner, model, range(1), told=told)
+            _train(learner, model, range(1), told=told, data=self.data())
             where = f"learner '{learner.name}', {label}: progress was {told[:5]}"
             assert told == sorted(told), f"{where}; batches done must rise"
             if told:
@@ -139,17 +139,19 @@ class LearnerKit:
                 assert done == total, f"{where} ... {told[-1]}; the last call must say that all are done"
 
 
-def learner_checks_on(models: Models) -> Contract[Learner]:
+def learner_checks_on(models: Models, data: Callable[[], Split] = samples) -> Contract[Learner]:
     """Return the checks of a learner that needs models of its own, not chains of layers.
 
     Args:
         models: Called again and again as ``models(coding, classes)`` with what the kit's samples are; yields fresh
             pairs of a label and a :class:`~spikequant.Model`, in floats and quantized, always with the same weights.
+        data: Returns fresh samples, always the same, of as many classes as the kit's: for models of frames, which
+            images do not fit.
 
     >>> learner_checks_on(chains).name
     'learner'
     """
-    kit = LearnerKit(models)
+    kit = LearnerKit(models, data)
     return Contract(
         "learner",
         (
@@ -176,19 +178,19 @@ def _train(
     epochs: range,
     saved: dict[str, Any] | None = None,
     *,
-    data: Split | None = None,
+    data: Split,
     told: list[tuple[int, int]] | None = None,
 ) -> Run:
     """Train ``epochs``; take the state from ``saved`` if it holds one, and leave the last state there."""
     state: LearnerState = learner.start(model, epochs=EPOCHS, seed=SEED)
     if saved and "state" in saved:
         state.load_state_dict(saved["state"])
-    chosen, seen = data or samples(), told if told is not None else []
+    seen = told if told is not None else []
     metrics = [
         dict(
             learner.epoch(
                 model,
-                chosen,
+                data,
                 state,
                 number,
                 epochs=EPOCHS,
