@@ -26,35 +26,41 @@ static void neurons(int64_t places, int64_t c, float rho, float gamma, float kr,
         }
 }
 
-/* The largest V of a window, which one it is (the first of equals), V - Vth and the spike, for each channel. */
-static void window(int64_t c, int64_t pool, int64_t row, const float *restrict vth, const float *restrict v,
-                   float *restrict d, float *restrict s, int32_t *restrict at) {
-    for (int64_t i = 0; i < c; i++) {
-        d[i] = v[i];
-        at[i] = 0;
-    }
-    for (int64_t k = 1; k < pool * pool; k++) {
-        const float *restrict other = v + (k / pool) * row + (k % pool) * c;
-        for (int64_t i = 0; i < c; i++) {
-            const int32_t more = other[i] > d[i];
-            at[i] = more ? (int32_t)k : at[i];
-            d[i] = more ? other[i] : d[i];
+/* The largest V of each window, which one it is (the first of equals), V - Vth and the spike, for each channel.
+ * `pool` is a constant where it is inlined, so that the loops over a window unroll. */
+static inline __attribute__((always_inline)) void windows(int64_t w, int64_t ph, int64_t pw, int64_t c, int64_t pool,
+                                                          const float *restrict vth, const float *restrict v,
+                                                          float *restrict d, float *restrict s, int32_t *restrict at) {
+    for (int64_t y = 0; y < ph; y++)
+        for (int64_t x = 0; x < pw; x++) {
+            const float *restrict first = v + (y * pool * w + x * pool) * c;
+            const int64_t out = (y * pw + x) * c;
+            for (int64_t i = 0; i < c; i++) {
+                float most = first[i];
+                int32_t which = 0;
+                for (int64_t k = 1; k < pool * pool; k++) {
+                    const float other = first[((k / pool) * w + k % pool) * c + i];
+                    which = other > most ? (int32_t)k : which;
+                    most = other > most ? other : most;
+                }
+                at[out + i] = which;
+                s[out + i] = most >= vth[i] ? 1.0f : 0.0f;
+                d[out + i] = most - vth[i];
+            }
         }
-    }
-    for (int64_t i = 0; i < c; i++) {
-        s[i] = d[i] >= vth[i] ? 1.0f : 0.0f;
-        d[i] = d[i] - vth[i];
-    }
 }
 
 void decolle_fire(int64_t batch, int64_t h, int64_t w, int64_t c, int64_t pool, float rho, float gamma, float kr,
                   const float *vth, float *v, float *r, float *d, float *s, int32_t *at) {
-    const int64_t ph = h / pool, pw = w / pool, row = w * c;
-    for (int64_t b = 0; b < batch; b++, v += h * row, r += h * row) {
+    const int64_t ph = h / pool, pw = w / pool, size = h * w * c, pooled = ph * pw * c;
+    for (int64_t b = 0; b < batch; b++, v += size, r += size, d += pooled, s += pooled, at += pooled) {
         neurons(h * w, c, rho, gamma, kr, vth, v, r);
-        for (int64_t y = 0; y < ph; y++)
-            for (int64_t x = 0; x < pw; x++, d += c, s += c, at += c)
-                window(c, pool, row, vth, v + y * pool * row + x * pool * c, d, s, at);
+        if (pool == 1)
+            windows(w, ph, pw, c, 1, vth, v, d, s, at);
+        else if (pool == 2)
+            windows(w, ph, pw, c, 2, vth, v, d, s, at);
+        else
+            windows(w, ph, pw, c, pool, vth, v, d, s, at);
     }
 }
 
@@ -75,17 +81,32 @@ void decolle_slope(int64_t n, int32_t kind, float width, const float *restrict d
 }
 
 /* Send the gradient of each pooled value to the neuron that gave it; zero elsewhere. */
-void decolle_unpool(int64_t batch, int64_t h, int64_t w, int64_t c, int64_t pool, const float *restrict g,
-                    const int32_t *restrict at, float *restrict dv) {
-    const int64_t ph = h / pool, pw = w / pool;
-    memset(dv, 0, (size_t)(batch * h * w * c) * sizeof *dv);
-    for (int64_t b = 0; b < batch; b++, dv += h * w * c)
-        for (int64_t y = 0; y < ph; y++)
-            for (int64_t x = 0; x < pw; x++, g += c, at += c)
-                for (int64_t i = 0; i < c; i++) {
-                    const int64_t k = at[i];
-                    dv[((y * pool + k / pool) * w + x * pool + k % pool) * c + i] = g[i];
-                }
+static inline __attribute__((always_inline)) void spread(int64_t w, int64_t ph, int64_t pw, int64_t c, int64_t pool,
+                                                         const float *restrict g, const int32_t *restrict at,
+                                                         float *restrict dv) {
+    for (int64_t y = 0; y < ph; y++)
+        for (int64_t x = 0; x < pw; x++) {
+            float *restrict first = dv + (y * pool * w + x * pool) * c;
+            const int64_t in = (y * pw + x) * c;
+            for (int32_t k = 0; k < pool * pool; k++) {
+                float *restrict to = first + ((k / pool) * w + k % pool) * c;
+                for (int64_t i = 0; i < c; i++) to[i] = at[in + i] == k ? g[in + i] : 0.0f;
+            }
+        }
+}
+
+void decolle_unpool(int64_t batch, int64_t h, int64_t w, int64_t c, int64_t pool, const float *g, const int32_t *at,
+                    float *dv) {
+    const int64_t ph = h / pool, pw = w / pool, size = h * w * c, pooled = ph * pw * c;
+    for (int64_t b = 0; b < batch; b++, dv += size, g += pooled, at += pooled) {
+        for (int64_t y = 0; y < ph * pool && pw * pool < w; y++)
+            memset(dv + (y * w + pw * pool) * c, 0, (size_t)((w - pw * pool) * c) * sizeof *dv);
+        memset(dv + ph * pool * w * c, 0, (size_t)((h - ph * pool) * w * c) * sizeof *dv);
+        if (pool == 2)
+            spread(w, ph, pw, c, 2, g, at, dv);
+        else
+            spread(w, ph, pw, c, pool, g, at, dv);
+    }
 }
 
 /* u <- max(beta u, |g| + eps), w <- w - rate m / u. */

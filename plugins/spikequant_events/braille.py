@@ -31,22 +31,33 @@ class Braille(EventSet):
         frame_steps: So many steps become one frame, 1 to 255.
         counts: What an element of such a frame is: its number of spikes, or whether there was one.
         start: First frame of a sample.
+        windows: A recording is cut into so many parts of equal length, a divisor of 256, which are shown side by side:
+            an element is a taxel in a part, part after part, and a sample is as long as one part. What happened when is
+            then where it happened, as an input that knows the whole recording may have it.
     """
 
     name = "braille"
     summary = "857 tactile recordings of 7 Braille letters, 12 taxels, 256 steps of 5 ms: 685 train, 172 test"
     source = ORIGIN
     classes = 7
-    sensor = Sensor(1, 1, TAXELS, flat=True)
     length = STEPS
 
     def __init__(
-        self, timesteps: int | None = None, frame_steps: int = 1, counts: Counts = "counts", start: int = 0
+        self,
+        timesteps: int | None = None,
+        frame_steps: int = 1,
+        counts: Counts = "counts",
+        start: int = 0,
+        windows: int = 1,
     ) -> None:
         if not 1 <= frame_steps <= 255:
             raise ValueError(f"frame_steps is {frame_steps}; it must be 1 to 255")
+        if windows < 1 or STEPS % windows:
+            raise ValueError(f"windows is {windows}; it must be a divisor of {STEPS}")
+        self.window = STEPS // windows
+        self.sensor = Sensor(windows, 1, TAXELS, flat=True)
         super().__init__(
-            timesteps=-(-STEPS // frame_steps) if timesteps is None else timesteps,
+            timesteps=-(-self.window // frame_steps) if timesteps is None else timesteps,
             frame_ms=frame_steps * STEP_US / 1000,
             counts=counts,
             bits=frame_steps.bit_length(),
@@ -69,7 +80,8 @@ class Braille(EventSet):
             raise damaged(self, path, str(error)) from error
         for place, number in enumerate(stratified(labels, split, "spikequant braille split 1").tolist()):
             step, taxel = np.nonzero(np.unpackbits(packed[number], axis=-1)[:, :TAXELS])
-            yield Sample((place,), int(labels[number]), _events(step * STEP_US, taxel, np.zeros_like(taxel)), path)
+            events = _events(step % self.window * STEP_US, taxel, step // self.window)
+            yield Sample((place,), int(labels[number]), events, path)
 
 
 class Braille27(EventSet):

@@ -49,7 +49,7 @@ class EventSet(Dataset):
 
     frames = True
     peak = 1
-    sensor: ClassVar[Sensor]
+    sensor: Sensor
     length: ClassVar[int]
     frame_default_ms: ClassVar[float] = 1.0
     pooled_by: ClassVar[int] = 1
