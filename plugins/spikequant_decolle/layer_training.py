@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from spikequant_decolle.adamax import Adamax
 from spikequant_decolle.dynamics import Dynamics
 from spikequant_decolle.gradients import threshold_gradient, weight_gradient
-from spikequant_decolle.loss import smooth_l1
+from spikequant_decolle.loss import smooth_l1_gradient
 from spikequant_decolle.model import DecolleModel
 from spikequant_decolle.operations import Fired, Operations
 from spikequant_decolle.regularizers import Regularizers
@@ -68,10 +68,9 @@ class LayerTraining:
         """Return the readout ``(batch, classes)``."""
         return F.linear(_rows(fired.s), self._readout)
 
-    def learn(self, fired: Fired, y: Tensor, target: Tensor, lr: float) -> Tensor:
-        """Update weights and thresholds by the timestep that just ran; return the loss of the readout ``y``."""
-        loss, dy = smooth_l1(y, target)
-        g = _images(dy @ self._readout, fired.d)
+    def learn(self, fired: Fired, y: Tensor, target: Tensor, lr: float) -> None:
+        """Update weights and thresholds by the timestep that just ran; ``y`` is its readout."""
+        g = _images(smooth_l1_gradient(y, target) @ self._readout, fired.d)
         d = fired.d.to(g.dtype)
         g = self._operations.slope_(g, d, self._rule.surrogate)
         if self._rule.regularizers.active:
@@ -84,7 +83,6 @@ class LayerTraining:
         if self._model.precision == "integer":
             self._keep_in_range()
             self._refresh()
-        return loss
 
     def _refresh(self) -> None:
         """Compute with the present weights from now on: as the model itself would, on the grids of its formats."""

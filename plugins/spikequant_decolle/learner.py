@@ -151,18 +151,17 @@ class Decolle(Learner):
         target = F.one_hot(batch.y, model.reading.classes).float()
         for layer in layers:
             layer.begin(len(batch.y))
-        tally.begin(len(batch.y))
+        tally.begin()
         for t, s in enumerate(batch.x):
             x = s
             for layer in layers:
                 fired = layer.forward(x, t)
-                if tally.counts(t):
-                    y = layer.read(fired)
-                    tally.vote(layer.index, y)
-                    if t >= model.reading.burn_in:
-                        tally.learned(layer.index, layer.learn(fired, y, target, lr))
+                y = layer.read(fired)
+                tally.add(layer.index, y)
+                if t >= model.reading.burn_in:
+                    layer.learn(fired, y, target, lr)
                 x = fired.s
-        tally.end(batch.y)
+        tally.end(batch.y, target)
 
     def _layers(self, model: DecolleModel, optimizer: Adamax) -> tuple[LayerTraining, ...]:
         chosen = operations(model)

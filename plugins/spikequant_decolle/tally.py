@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from spikequant_decolle.loss import smooth_l1
 from spikequant_decolle.model import DecolleModel
 
 
@@ -17,35 +19,32 @@ class Tally:
     """
 
     def __init__(self, model: DecolleModel, device: torch.device) -> None:
-        self._layers, self._reading, self._device = len(model.layers), model.reading, device
+        self._layers, self._reading = len(model.layers), model.reading
         self._loss = torch.zeros(self._layers, device=device)
         self._right = torch.zeros(self._layers, dtype=torch.int64, device=device)
-        self._steps = 0
 
-    def begin(self, batch: int) -> None:
-        """Forget the votes of the batch before."""
-        self._votes = torch.zeros((self._layers, batch, self._reading.classes), device=self._device)
-        self._samples = torch.arange(batch, device=self._device)
+    def begin(self) -> None:
+        """Forget the readouts of the batch before."""
+        self._readouts: list[list[Tensor]] = [[] for _ in range(self._layers)]
 
-    def counts(self, t: int) -> bool:
-        """Return whether timestep ``t`` has a say in the class."""
-        return t >= self._reading.burn_in or self._reading.decode == "sum"
+    def add(self, layer: int, y: Tensor) -> None:
+        """Take the readout ``(batch, classes)`` of a layer at the next timestep."""
+        self._readouts[layer].append(y)
 
-    def vote(self, layer: int, y: Tensor) -> None:
-        """Take the readout ``(batch, classes)`` of a layer at one timestep."""
-        if self._reading.decode == "mode":
-            self._votes[layer, self._samples, y.argmax(1)] += 1
-        else:
-            self._votes[layer] += y
+    def end(self, labels: Tensor, target: Tensor) -> None:
+        """Count the samples that were right, and the losses of the timesteps that were learned from.
 
-    def learned(self, layer: int, loss: Tensor) -> None:
-        """Take the loss of a layer at one timestep."""
-        self._loss[layer] += loss
-        self._steps += layer == 0
-
-    def end(self, labels: Tensor) -> None:
-        """Count the samples that were right."""
-        self._right += (self._votes.argmax(2) == labels).sum(1)
+        Args:
+            labels: Of the batch.
+            target: The same as one-hot.
+        """
+        burn_in = self._reading.burn_in
+        for layer, readouts in enumerate(self._readouts):
+            y = torch.stack(readouts)
+            self._loss[layer] += smooth_l1(y[burn_in:], target) * len(labels)
+            if self._reading.decode == "mode":
+                y = F.one_hot(y[burn_in:].argmax(2), y.shape[2])
+            self._right[layer] += (y.sum(0).argmax(1) == labels).sum()
 
     def metrics(self, samples: int) -> dict[str, float]:
         """Return the last layer's accuracy, the sum of losses, and both for every layer.
@@ -53,7 +52,7 @@ class Tally:
         Args:
             samples: Shown in the epoch.
         """
-        loss = (self._loss / self._steps).tolist()
+        loss = (self._loss / samples).tolist()
         right = (self._right / samples).tolist()
         each = {f"loss_{k + 1}": value for k, value in enumerate(loss)}
         each |= {f"train_accuracy_{k + 1}": value for k, value in enumerate(right)}

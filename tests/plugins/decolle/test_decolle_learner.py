@@ -58,11 +58,13 @@ def trained(model, data, epochs=3, seed=0, **options):
     return [learner.epoch(model, data, state, number, epochs=epochs, seed=seed) for number in range(epochs)]
 
 
-@pytest.mark.parametrize("network", [conv, mlp, lambda: conv(features=(12,))], ids=["conv", "mlp", "both"])
+@pytest.mark.parametrize(
+    "network", [lambda: conv(channels=(6, 12)), mlp, lambda: conv(features=(40,))], ids=["conv", "mlp", "both"]
+)
 def test_it_learns_a_small_task(network):
     model = float_model(network())
     data, test = task(SHAPE, TIMESTEPS, CLASSES, 100), task(SHAPE, TIMESTEPS, CLASSES, 60, seed=1)
-    rows = trained(model, data, 8)
+    rows = trained(model, data, 10)
     assert rows[-1]["train_accuracy"] > 0.9
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert accuracy(model, test) > 0.9

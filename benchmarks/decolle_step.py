@@ -1,0 +1,116 @@
+"""DECOLLE: our training step and inference against the straightforward torch loop, same network and data shapes.
+
+    python -m benchmarks.decolle_step [--repeats 5]
+
+One thread; thread time of whole batches, best of the repeats, ours and the loop's in turn. The loop is
+benchmarks/peers/decolle_torch.py. Inputs are random events of the density of N-MNIST (or Braille) frames.
+Exit 1 when a shipped recipe's network trains less than 3 times as fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from benchmarks.peers.decolle_torch import Decays, Network, Plan
+from spikequant import InputCoding, Split
+from spikequant_decolle.layer import LayerPlan
+from spikequant_decolle.learner import Decolle, operations
+from spikequant_decolle.model import DecolleModel
+from spikequant_decolle.neuron import DecolleNeuron
+from spikequant_decolle.reading import Reading
+
+GOAL = 3.0
+CLASSES = 10
+DECAYS = Decays(0.74, 0.43, 0.0625)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, its input, and whether the goal is meant for it."""
+
+    name: str
+    plans: tuple[Plan, ...]
+    shape: tuple[int, ...]
+    batch: int
+    timesteps: int
+    shipped: bool
+
+
+CASES = (
+    Case("N-MNIST 16-32-128", (Plan(16, 5, 2), Plan(32, 5, 2), Plan(128)), (2, 17, 17), 50, 30, True),
+    Case("Braille 256", (Plan(256),), (96,), 50, 32, True),
+    Case("decolle-conv3", (Plan(64, 7, 2), Plan(128, 7, 1), Plan(128, 7, 2)), (2, 32, 32), 16, 4, False),
+)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the thread time of one call."""
+    start = time.thread_time()
+    work()
+    return time.thread_time() - start
+
+
+def our_model(case: Case) -> DecolleModel:
+    """Return the network in floats."""
+    plans = [LayerPlan(plan.features, plan.kernel, plan.kernel // 2, plan.pool) for plan in case.plans]
+    neuron = DecolleNeuron(alpha=DECAYS.alpha, beta=DECAYS.beta, gamma=DECAYS.gamma)
+    coding = InputCoding(case.shape, 4, 1, 1e-3)
+    return DecolleModel(plans, neuron, coding, case.timesteps, Reading(CLASSES))
+
+
+def measure(case: Case, repeats: int) -> float:
+    """Print the case's figures and return the ratio of the training steps."""
+    torch.manual_seed(0)
+    x = (torch.rand(case.timesteps, case.batch, *case.shape) < 0.08).float() * 2
+    y = torch.arange(case.batch) % CLASSES
+    peer = Network(case.plans, case.shape, CLASSES, DECAYS)
+    optimizer = peer.optimizer(1e-4)
+    model = our_model(case)
+    data = Split(np.ascontiguousarray(x.transpose(0, 1).numpy().astype(np.uint8)), y.numpy())
+    learner = Decolle(lr=1e-4, batch_size=case.batch, surrogate_width=0.7)
+    state = learner.start(model, epochs=1, seed=0)
+    samples = x.transpose(0, 1)
+
+    def ours() -> None:
+        learner.epoch(model, data, state, 0, epochs=1, seed=0)
+
+    works = (
+        ours,
+        lambda: peer.train_batch(optimizer, x, y),
+        lambda: model.predict(samples),
+        lambda: peer.predict(x),
+    )
+    for work in works:
+        work()
+    best = [min(row) for row in zip(*[[seconds(work) for work in works] for _ in range(repeats)], strict=True)]
+    step = [1e3 * value / case.timesteps for value in best]
+    print(
+        f"{case.name:18} batch {case.batch}"
+        f"   training step {step[0]:8.2f} ms, loop {step[1]:8.2f} ms: x{step[1] / step[0]:.2f}"
+        f"   inference step {step[2]:7.2f} ms, loop {step[3]:7.2f} ms: x{step[3] / step[2]:.2f}"
+    )
+    return step[1] / step[0]
+
+
+def main() -> None:
+    """Print one row per network."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    repeats = parser.parse_args().repeats
+    torch.set_num_threads(1)
+    kernels = type(operations(our_model(CASES[0]))).__name__
+    print(f"torch {torch.__version__}, 1 thread, {kernels}, best of {repeats} batches")
+    missed = [case.name for case in CASES if measure(case, repeats) < GOAL and case.shipped]
+    if missed:
+        sys.exit(f"below {GOAL} times the loop: {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main()
