@@ -12,7 +12,7 @@ from spikequant.data_folders import damaged, held, missing, places
 from spikequant.dataset import Dataset, SplitName
 from spikequant_events.arrays import checked_labels, read_arrays
 from spikequant_events.event_set import Counts, EventSet, Sample
-from spikequant_events.recordings import Events, RecordingError, Sensor
+from spikequant_events.recordings import Events, RecordingError, Sensor, whole_microseconds
 from spikequant_events.stratified import stratified
 
 STEPS, TAXELS, STEP_US = 256, 12, 5000
@@ -107,22 +107,20 @@ class Braille27(EventSet):
         """
         path = _file(self, FILE27, folders)
         try:
-            sample, taxel, channel, y = read_arrays(path, ("sample", "taxel", "channel", "y"))
-            (seconds,) = read_arrays(path, ("t",), kinds="f")
+            sample, taxel, channel, y = read_arrays(path, ("sample", "taxel", "channel", "y"), axes=1)
+            (seconds,) = read_arrays(path, ("t",), kinds="f", axes=1)
             labels = checked_labels(y, len(y), self.classes)
             rows = {len(row) for row in (sample, taxel, channel, seconds)}
             if len(rows) > 1 or (len(sample) and not 0 <= sample.min() <= sample.max() < len(y)):
                 raise RecordingError("its 'sample' does not number its recordings, or its rows differ in length")
-            times = np.rint(seconds.astype(np.float64) * 1e6)
-            if not np.isfinite(times).all():
-                raise RecordingError("its 't' holds times that are not finite")
+            times = whole_microseconds(seconds, np.rint, "its 't' holds times")
         except RecordingError as error:
             raise damaged(self, path, str(error)) from error
         order = np.argsort(sample, kind="stable")
         ends = np.searchsorted(sample[order], np.arange(len(y) + 1))
         for place, number in enumerate(stratified(labels, split, "spikequant braille27 split 1").tolist()):
             mine = order[ends[number] : ends[number + 1]]
-            events = _events(times[mine].astype(np.int64), taxel[mine], channel[mine])
+            events = _events(times[mine], taxel[mine], channel[mine])
             yield Sample((place,), int(labels[number]), events, path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from spikequant import RemoteFile
 from spikequant.data_folders import damaged, missing
 from spikequant.dataset import SplitName
 from spikequant_events.aedat31 import read_aedat31
-from spikequant_events.event_set import EventSet, Sample
+from spikequant_events.event_set import MICROSECONDS, EventSet, Sample
 from spikequant_events.gesture_trials import LIST, labelled_parts, trials
-from spikequant_events.recordings import Events, RecordingError, Sensor
+from spikequant_events.recordings import LATEST_US, Events, RecordingError, Sensor
 from spikequant_events.sources import first_of, members
 
 FIGSHARE = "https://figshare.com/ndownloader/files"
@@ -87,9 +88,13 @@ def _cut(content: bytes) -> Events:
     """Return the events of one of tonic's files: rows of x, y, polarity and time in milliseconds."""
     try:
         rows = np.load(io.BytesIO(content), allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, OverflowError, MemoryError, zipfile.BadZipFile) as error:
         raise RecordingError(str(error)) from error
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iuf":
+        raise RecordingError("it holds no array of numbers; it must hold whole numbers (events, 4)")
+    if rows.size and not np.abs(rows).max() < LATEST_US / MICROSECONDS:  # NaN is not below it either
+        raise RecordingError(f"it holds numbers up to {np.abs(rows).max()}; they must be below 2**62 us")
     if rows.ndim != 2 or rows.shape[1] != 4 or not np.array_equal(rows, np.rint(rows)):
         raise RecordingError(f"it holds {rows.dtype} {rows.shape}; it must be whole numbers (events, 4)")
     x, y, p, milliseconds = rows.astype(np.int64).T
-    return Events.of(milliseconds * 1000, x, y, p).from_the_first()
+    return Events.of(milliseconds * MICROSECONDS, x, y, p).from_the_first()

@@ -16,6 +16,7 @@ from spikequant_events.recordings import Events, RecordingError, Sensor, Values
 
 Counts = Literal["counts", "binary"]
 MICROSECONDS = 1000
+MOST_FRAMES = np.iinfo(np.uint32).max
 
 
 class Sample(NamedTuple):
@@ -101,6 +102,7 @@ class EventSet(Dataset):
                 labels.append(sample.label)
                 keys.append(sample.order)
                 try:
+                    self._check_last(sample.events)
                     yield sample.events.t, self.pooling.site(sample.events)
                 except RecordingError as error:
                     raise damaged(self, sample.path, str(error)) from error
@@ -115,6 +117,14 @@ class EventSet(Dataset):
         )
         order = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
         return Split(x.select(order), np.array(labels, np.int64)[order])
+
+    def _check_last(self, events: Events) -> None:
+        last = int(events.t.max(initial=0))
+        if last // self.frame_us >= MOST_FRAMES:
+            raise RecordingError(
+                f"it has an event at {last} us, in frame {last // self.frame_us}; frames are counted to"
+                f" {MOST_FRAMES - 1}, so give a longer frame if the time is right"
+            )
 
 
 def _microseconds(milliseconds: float) -> int:

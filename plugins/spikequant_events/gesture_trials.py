@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from spikequant.dataset import SplitName
 from spikequant_events.recordings import RecordingError
 
 LIST: dict[SplitName, str] = {"train": "trials_to_train.txt", "test": "trials_to_test.txt"}
+MOST_DIGITS = 18
+"""A number of so many digits fits int64."""
+DIGITS = re.compile(rf"\s*\d{{1,{MOST_DIGITS}}}\s*")
 HEADER = "class,startTime_usec,endTime_usec"
 
 
@@ -38,8 +42,10 @@ def labelled_parts(path: Path, classes: int) -> list[tuple[int, int, int]]:
     parts = []
     for number, line in enumerate(lines, 2):
         words = line.split(",")
-        if len(words) != 3 or not all(word.strip().isdecimal() for word in words):
-            raise RecordingError(f"line {number} is {line!r}; it must be three whole numbers")
+        if len(words) != 3 or not all(DIGITS.fullmatch(word) for word in words):
+            raise RecordingError(
+                f"line {number} is {line[:60]!r}; it must be three whole numbers of {MOST_DIGITS} digits at most"
+            )
         label, start, end = (int(word) for word in words)
         if not 1 <= label <= classes or end <= start:
             raise RecordingError(f"line {number} is {line!r}; the class is 1..{classes}, and the end behind the start")

@@ -40,8 +40,8 @@ class NMnistSmall(EventSet):
             raise missing(self, FILE, folders)
         try:
             names = [f"{split}_{key}" for key in ("t", "x", "y", "p", "offset", "label")]
-            t, x, y, p, offset, label = read_arrays(path, names)
-            if offset.ndim != 1 or not len(offset) or offset[0] != 0 or offset[-1] != len(t):
+            t, x, y, p, offset, label = read_arrays(path, names, axes=1)
+            if not len(offset) or offset[0] != 0 or offset[-1] != len(t):
                 raise RecordingError(f"its '{split}_offset' does not divide its {len(t)} events")
             if (offset[1:] < offset[:-1]).any():
                 raise RecordingError(f"its '{split}_offset' falls")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Values = NDArray[np.integer[Any]]
+
+
+LATEST_US = 1 << 62
+"""No time is that late: sums and differences of times stay within int64."""
 
 
 class RecordingError(ValueError):
@@ -43,11 +48,36 @@ class Events:
             raise RecordingError(f"its t, x, y, p have the shapes {[row.shape for row in rows]}; they must be equal")
         if any(row.dtype.kind not in "iub" for row in rows):
             raise RecordingError(f"its t, x, y, p are {[str(row.dtype) for row in rows]}; they must be integers")
+        if any(row.dtype == np.uint64 and row.max(initial=0) >= LATEST_US for row in rows):
+            raise RecordingError(f"its t, x, y, p go up to {max(row.max() for row in rows)}; they must be below 2**62")
         return cls(*(row.astype(np.int64) for row in rows))
 
     def from_the_first(self) -> Events:
         """Return the events with times counted from the first one: of a clock that ran before."""
         return Events(self.t - self.t.min(), self.x, self.y, self.p) if len(self.t) else self
+
+
+def whole_microseconds(seconds: ArrayLike, whole: Callable[[Any], Any], what: str) -> NDArray[np.int64]:
+    """Return a row of times in microseconds.
+
+    Args:
+        seconds: One number each.
+        whole: What makes a number of microseconds whole: ``np.rint`` or ``np.floor``.
+        what: Begins the error, as ``its 't' holds times``.
+
+    Raises:
+        RecordingError: They are no row of numbers, or one is not finite or too large.
+    """
+    try:
+        given = np.asarray(seconds, np.float64)
+    except (TypeError, ValueError) as error:
+        raise RecordingError(f"{what} that are no numbers") from error
+    if given.ndim != 1:
+        raise RecordingError(f"{what} of shape {given.shape}; they must be a row")
+    if not (np.abs(given) < LATEST_US / 1e6).all():
+        raise RecordingError(f"{what} that are not finite, or 2**62 us and more")
+    found: NDArray[np.int64] = whole(given * 1e6).astype(np.int64)
+    return found
 
 
 @dataclass(frozen=True)

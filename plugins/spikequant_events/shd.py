@@ -16,7 +16,7 @@ from spikequant.data_folders import damaged, missing
 from spikequant.dataset import SplitName
 from spikequant_events.arrays import checked_labels
 from spikequant_events.event_set import EventSet, Sample
-from spikequant_events.recordings import Events, RecordingError, Sensor
+from spikequant_events.recordings import Events, RecordingError, Sensor, whole_microseconds
 from spikequant_events.sources import ARCHIVE_FAULTS, first_of
 
 ADDRESS = "https://zenkelab.org/datasets"
@@ -56,13 +56,9 @@ class Shd(EventSet):
                 raise RecordingError(f"it has {len(times)} rows of times and {len(units)} of units")
             checked = checked_labels(labels, len(times), self.classes)
             for number, (seconds, unit) in enumerate(zip(times, units, strict=True)):
-                t = np.floor(np.asarray(seconds, np.float64) * 1e6)
-                if not np.isfinite(t).all():
-                    raise RecordingError(f"recording {number} has a time that is not finite")
+                t = whole_microseconds(seconds, np.floor, f"recording {number} has times")
                 nothing = np.zeros(len(t), np.int64)
-                yield Sample(
-                    (number,), int(checked[number]), Events.of(t.astype(np.int64), unit, nothing, nothing), path
-                )
+                yield Sample((number,), int(checked[number]), Events.of(t, unit, nothing, nothing), path)
         except RecordingError as error:
             raise damaged(self, path, str(error)) from error
 

@@ -92,7 +92,8 @@ def test_damaged_options_in_a_file_are_named(spikequant, braille, tmp_path):
     assert "the program's 'data_options' is damaged" in answer.err
 
 
-def test_a_set_without_an_address_says_where_it_is_to_be_had(spikequant, tmp_path):
+def test_a_set_without_an_address_says_where_it_is_to_be_had(spikequant, tmp_path, monkeypatch):
+    monkeypatch.delenv("SPIKEQUANT_DATA", raising=False)
     answer = spikequant("fetch", "braille", "--data-dir", tmp_path)
     assert answer.code == 2
     assert "data set 'braille' has no address to fetch it from; get it from https://zenodo.org/" in answer.err

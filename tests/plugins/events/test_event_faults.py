@@ -6,6 +6,7 @@ import struct
 import sys
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -118,6 +119,9 @@ def gesture(folder, name="user01_led/3.npy", rows=((1, 2, 0, 5),), **saved):
         ({"rows": ((128, 2, 0, 5),)}, r"it has events at x = 128..128; the sensor has 0..127"),
         ({"rows": ((0, 2, -1, 5),)}, r"it has events at p = -1..-1; the sensor has 0..1"),
         ({"rows": ((None,),)}, "Object arrays cannot be loaded .*"),
+        ({"rows": (("a", "b", "c", "d"),)}, r"it holds no array of numbers; it must hold whole numbers \(events, 4\)"),
+        ({"rows": ((1, 2, 0, np.inf),)}, r"it holds numbers up to inf; they must be below 2\*\*62 us"),
+        ({"rows": ((1, 2, 0, 1 << 60),)}, r"it holds numbers up to \d+; they must be below 2\*\*62 us"),
         ({"name": "user01_led/11.npy"}, r"its name gives the class 11; there are 0..10"),
         ({"name": "led/3.npy"}, r"its name is not userNN_LIGHT/LABEL.npy"),
     ],
@@ -127,6 +131,14 @@ def test_a_damaged_file_of_a_cut_gesture(tmp_path, changes, fault):
     where, found = fault_of("dvs-gesture", tmp_path)
     assert where == str(path.relative_to(tmp_path))
     assert re.fullmatch(fault, found)
+
+
+def test_an_archive_in_place_of_a_cut_gesture(tmp_path):
+    with gesture(tmp_path).open("wb") as file:
+        np.savez(file, rows=np.zeros((1, 4)))
+    assert (
+        fault_of("dvs-gesture", tmp_path)[1] == "it holds no array of numbers; it must hold whole numbers (events, 4)"
+    )
 
 
 PACKET = struct.pack("<HHIIIIII", 1, 1, 8, 4, 0, 1, 1, 1)
@@ -186,7 +198,13 @@ def test_packets_of_other_types_are_passed_over_and_the_clock_may_run_over(tmp_p
             "a.aedat",
             "class,startTime_usec,endTime_usec\n1,2",
             "a_labels.csv",
-            "line 2 is '1,2'; it must be three whole numbers",
+            "line 2 is '1,2'; it must be three whole numbers of 18 digits at most",
+        ),
+        (
+            "a.aedat",
+            f"class,startTime_usec,endTime_usec\n1,2,{10**18}",
+            "a_labels.csv",
+            "line 2 is '1,2,1000000000000000000'; it must be three whole numbers of 18 digits at most",
         ),
         (
             "a.aedat",
@@ -217,7 +235,7 @@ def test_a_damaged_file_of_cifar10_dvs(tmp_path, content):
     ("seconds", "units", "labels", "fault"),
     [
         ([[0.1, 0.2]], [[1, 700]], [0], "it has events at x = 1..700; the sensor has 0..699"),
-        ([[0.1, np.inf]], [[1, 2]], [0], "recording 0 has a time that is not finite"),
+        ([[0.1, np.inf]], [[1, 2]], [0], "recording 0 has times that are not finite, or 2**62 us and more"),
         ([[-0.1, 0.1]], [[1, 2]], [0], "it has an event at -99976 us; times count from 0"),
         ([[0.1]], [[1, 2]], [0], "its t, x, y, p have the shapes [(1,), (2,), (1,), (1,)]; they must be equal"),
         ([[0.1]], [[1]], [20], "its labels are not all integers in 0..19"),
@@ -227,6 +245,20 @@ def test_a_damaged_file_of_cifar10_dvs(tmp_path, content):
 def test_a_damaged_file_of_shd(tmp_path, files, seconds, units, labels, fault):
     recordings = [(np.array(s), np.array(u)) for s, u in zip(seconds, units, strict=True)]
     files.shd_h5(tmp_path / "shd_train.h5", recordings, labels)
+    assert fault_of("shd", tmp_path) == ("shd_train.h5", fault)
+
+
+@pytest.mark.parametrize(
+    ("times", "fault"),
+    [
+        (np.array([0.1, 0.2]), "recording 0 has times of shape (); they must be a row"),
+        (["ab", "cd"], "recording 0 has times that are no numbers"),
+        (np.full((2, 1), 1e30), "recording 0 has times that are not finite, or 2**62 us and more"),
+    ],
+)
+def test_rows_of_shd_that_are_none(tmp_path, times, fault):
+    with h5py.File(tmp_path / "shd_train.h5", "w") as file:
+        file["spikes/times"], file["spikes/units"], file["labels"] = times, [1, 2], [1, 2]
     assert fault_of("shd", tmp_path) == ("shd_train.h5", fault)
 
 
@@ -257,11 +289,33 @@ def small(**changes):
         ({"x": np.array([1, 2, 34])}, "it has events at x = 2..34; the sensor has 0..33"),
         ({"p": np.array([0, 1])}, "its t, x, y, p have the shapes [(2,), (2,), (2,), (1,)]; they must be equal"),
         ({"t": np.array([0.5, 1, 2])}, "its 'train_t' holds float64 values; it must hold integers"),
+        ({"t": np.array(3)}, "its 'train_t' has the shape (); it must have 1 axis"),
+        ({"x": np.array([[1], [2], [3]])}, "its 'train_x' has the shape (3, 1); it must have 1 axis"),
+        (
+            {"t": np.array([1, 2, 1 << 63], np.uint64)},
+            f"its t, x, y, p go up to {1 << 63}; they must be below 2**62",
+        ),
+        (
+            {"t": np.array([1, 2, 1 << 60])},
+            "it has an event at 1152921504606846976 us, in frame 1152921504606846; frames are counted to 4294967294,"
+            " so give a longer frame if the time is right",
+        ),
     ],
 )
 def test_a_damaged_archive_of_nmnist_small(tmp_path, changes, fault):
     np.savez(tmp_path / "nmnist_small.npz", **small(**changes))
     assert fault_of("nmnist-small", tmp_path) == ("nmnist_small.npz", fault)
+
+
+def test_an_archive_that_is_one_array_or_holds_none(tmp_path):
+    path = tmp_path / "nmnist_small.npz"
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    assert fault_of("nmnist-small", tmp_path)[1] == "it is one array; it must be an archive of arrays"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in small():
+            archive.writestr(name, b"no array")
+    assert fault_of("nmnist-small", tmp_path)[1] == "its 'train_t' is no array"
 
 
 def test_an_archive_that_is_none_or_lacks_an_array(tmp_path):
@@ -294,7 +348,10 @@ def test_a_damaged_archive_of_braille(tmp_path, x, y, fault):
     [
         ({"sample": [0, 2]}, "its 'sample' does not number its recordings, or its rows differ in length"),
         ({"taxel": [0]}, "its 'sample' does not number its recordings, or its rows differ in length"),
-        ({"t": [0.1, np.nan]}, "its 't' holds times that are not finite"),
+        ({"t": [0.1, np.nan]}, "its 't' holds times that are not finite, or 2**62 us and more"),
+        ({"t": [0.1, 1e300]}, "its 't' holds times that are not finite, or 2**62 us and more"),
+        ({"t": [[0.1], [0.2]]}, "its 't' has the shape (2, 1); it must have 1 axis"),
+        ({"sample": 1}, "its 'sample' has the shape (); it must have 1 axis"),
         ({"t": [1, 2]}, "its 't' holds int64 values; it must hold numbers with a fraction"),
         ({"taxel": [0, 12]}, "it has events at x = 0..12; the sensor has 0..11"),
     ],
