@@ -72,7 +72,8 @@ def _shifted(frames: NDArray[np.integer], by: NDArray[np.int64]) -> NDArray[np.i
     """Shift the images of each sample by whole pixels, zeros coming in."""
     height, width = frames.shape[-2:]
     moved = np.zeros_like(frames)
-    for sample, (dy, dx) in enumerate(by.tolist()):
+    within = np.clip(by, (-height, -width), (height, width))  # a shift beyond the frame leaves nothing of it
+    for sample, (dy, dx) in enumerate(within.tolist()):
         to = np.s_[..., max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
         of = np.s_[..., max(-dy, 0) : height - max(dy, 0), max(-dx, 0) : width - max(dx, 0)]
         moved[sample][to] = frames[sample][of]

@@ -60,7 +60,9 @@ class Dynamics:
         self.grids = {name: Grid(name, getattr(formats, name), formats, index) for name in ("P", "Q", "R", "V")}
         self.precision: Precision = precision_of(layer, self.constants, formats, w, peak)
         self.w = w.to(self.precision.drive)
-        self.v_th = layer.spread(self.grids["V"].round_weights_like(layer.v_th).to(self.precision.neuron))
+        # By way of float64: float32 would round V's largest value up where V has more than 24 bits.
+        thresholds = self.grids["V"].round_weights_like(layer.v_th.double())
+        self.v_th = layer.spread(thresholds.to(self.precision.neuron))
 
     def start(self, batch: int, device: torch.device | str) -> LayerState:
         """Return the state before the first timestep: zero."""

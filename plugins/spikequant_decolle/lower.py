@@ -94,7 +94,7 @@ def _trace(name: str, index: int, constants: Constants, formats: Formats) -> Dec
         q_gain=_gain(constants, beta, beta_shift),
         rounding=formats.rounding,
         overflow=formats.overflow,
-        seed=formats.seed + index,
+        seed=_seed(formats, index),
     )
 
 
@@ -116,8 +116,13 @@ def _neurons(name: str, index: int, layer: DecolleLayer, constants: Constants, f
         vth=_codes("Vth", thresholds, v),
         rounding=formats.rounding,
         overflow=formats.overflow,
-        seed=formats.seed + index,
+        seed=_seed(formats, index),
     )
+
+
+def _seed(formats: Formats, index: int) -> int:
+    """Return a layer's seed within 64 signed bits: beyond them the random numbers repeat, so these are the same."""
+    return (formats.seed + index + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _weighted(name: str, layer: DecolleLayer, codes: IntArray, w: QFormat) -> Dense | Conv2d:

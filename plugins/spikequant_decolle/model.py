@@ -157,6 +157,11 @@ class DecolleModel(Model):
             yield x[start : start + size].transpose(0, 1)
 
     def _check(self, x: Tensor) -> None:
+        if x.shape[2:] == self.coding.shape and x.shape[1] != self.timesteps:
+            raise UsageError(
+                f"samples have {x.shape[1]} timesteps, and this network was made for {self.timesteps}; give the data"
+                " set as many"
+            )
         if x.dim() != 2 + len(self.coding.shape) or x.shape[2:] != self.coding.shape:
             raise UsageError(
                 f"samples have the shape {tuple(x.shape[1:])}; this network takes frames: (timesteps,"

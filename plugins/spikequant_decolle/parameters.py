@@ -37,7 +37,7 @@ class Constants:
         for name in ("alpha", "beta", "gamma"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
-        if not 0 <= self.rho < 128:
+        if not 0 <= self.rho <= 127:
             raise UsageError(f"rho is {self.rho}; it must be between 0 and 127")
 
     def gain(self, decay: float) -> float:
