@@ -28,6 +28,10 @@ def weight_gradient(layer: DecolleLayer, p: Tensor, dv: Tensor, w: Tensor) -> Te
     return cast("Tensor", found[1])
 
 
-def threshold_gradient(dv: Tensor) -> Tensor:
-    r"""Return :math:`\partial L / \partial V_{th}` of each channel: a higher threshold is a lower potential."""
-    return dv.sum((0, *range(2, dv.dim()))).neg_()
+def threshold_gradient(g: Tensor) -> Tensor:
+    r"""Return :math:`\partial L / \partial V_{th}` of each channel: a higher threshold is a lower potential.
+
+    Args:
+        g: Gradient of the loss with respect to the pooled potentials; all others have none.
+    """
+    return g.sum((0, *range(2, g.dim()))).neg_()

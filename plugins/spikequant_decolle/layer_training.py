@@ -79,7 +79,7 @@ class LayerTraining:
         layer, optimizer = self.layer, self._optimizer
         dw = weight_gradient(layer, self._state.p.to(dv.dtype), dv, layer.w)
         optimizer.update(f"w{self.index}", layer.w, dw, lr, self._operations)
-        optimizer.update(f"v_th{self.index}", layer.v_th, threshold_gradient(dv), lr, self._operations)
+        optimizer.update(f"v_th{self.index}", layer.v_th, threshold_gradient(g), lr, self._operations)
         if self._model.precision == "integer":
             self._keep_in_range()
             self._refresh()
@@ -89,6 +89,8 @@ class LayerTraining:
         model, layer = self._model, self.layer
         peak = (1 << model.coding.bits) - 1
         self._dynamics = Dynamics(layer, self.index, model.constants, model.formats, model.weights(layer), peak)
+        if model.precision == "float":  # the parameters themselves, so that updates need no refreshing
+            self._dynamics.w, self._dynamics.v_th = layer.w.detach(), layer.spread(layer.v_th.detach())
         state = getattr(self, "_state", None)
         if state is not None and state.p.dtype != self._dynamics.precision.trace:
             state.p, state.q = (x.to(self._dynamics.precision.trace) for x in (state.p, state.q))

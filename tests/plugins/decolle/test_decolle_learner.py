@@ -17,6 +17,7 @@ from spikequant.errors import UsageError
 from spikequant.model import SpikingModel, accuracy
 from spikequant.rounding import Rounding
 from spikequant.testing import learner_checks_on
+from spikequant_decolle import learner as learning
 from spikequant_decolle.batches import batches
 from spikequant_decolle.initialisation import Start, scale_to_data
 from spikequant_decolle.learner import Decolle
@@ -113,6 +114,31 @@ def test_forward_in_training_is_the_quantized_model_itself(network, rounding):
                 arriving, last = fired.s, fired
         layers[-1].learn(last, layers[-1].read(last), target, 0.05)
         assert torch.equal(layers[-1]._dynamics.w.float(), model.weights(model.layers[-1]).float())
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["torch", "kernels"])
+def test_floats_too_are_updated_at_once(native):
+    """After an update the next timestep is that of a network which has the new weights and thresholds."""
+    model = float_model(conv(features=(7,)))
+    operations = learning.operations(model) if native else None
+    layers, target = layers_of(model, operations), torch.eye(CLASSES)[:3]
+    for layer in layers:
+        layer.begin(3)
+    changed = 0
+    for t, s in enumerate(counts().transpose(0, 1)):
+        arriving = s
+        fresh = layers_of(model)
+        for layer, other in zip(layers, fresh, strict=True):
+            other.begin(3)
+            for name in ("p", "q", "r"):
+                getattr(other._state, name).copy_(getattr(layer._state, name))
+            fired = layer.forward(arriving, t)
+            assert torch.equal(fired.d, other.forward(arriving, t).d)
+            before = layer.layer.v_th.clone()
+            layer.learn(fired, layer.read(fired), target, 0.05)
+            changed += not torch.equal(before, layer.layer.v_th)
+            arriving = fired.s
+    assert changed > 30
 
 
 def test_weights_stay_within_their_format():
