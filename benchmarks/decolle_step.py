@@ -45,7 +45,7 @@ class Case:
 
 CASES = (
     Case("N-MNIST 16-32-128", (Plan(16, 5, 2), Plan(32, 5, 2), Plan(128)), (2, 17, 17), 50, 30, True),
-    Case("Braille 256", (Plan(256),), (96,), 50, 32, True),
+    Case("Braille 400", (Plan(400),), (96,), 50, 8, True),
     Case("decolle-conv3", (Plan(64, 7, 2), Plan(128, 7, 1), Plan(128, 7, 2)), (2, 32, 32), 16, 4, False),
 )
 
