@@ -99,10 +99,12 @@ def check_parts(recipe: Recipe, found: Registry | None = None) -> None:
     learner = make_learner(recipe, found)
     kind = found.get("network", recipe.network.name)
     if learner.network is not None and not issubclass(kind, learner.network):
-        wanted = learner.network.name
+        # The class may be a base of several networks, which has no name of its own.
+        names = [offer.name for offer in found.of("network") if issubclass(offer.value, learner.network)]
+        wanted = " or ".join(f"'{name}'" for name in names) or f"of class {learner.network.__name__}"
         raise UsageError(
-            f"learner '{learner.name}' trains network '{wanted}' only, and was given '{recipe.network.name}';"
-            f" set network.name to '{wanted}', or choose another learner"
+            f"learner '{learner.name}' trains network {wanted} only, and was given '{recipe.network.name}';"
+            f" set network.name to {wanted}, or choose another learner"
         )
     model = build_model(recipe, found)
     model.quantize(quantizer_factory(recipe, found), ends=recipe.training.ends)

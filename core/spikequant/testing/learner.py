@@ -42,8 +42,9 @@ class LearnerKit:
 
     def _fresh(self, learner: Learner) -> Iterator[tuple[str, Model]]:
         if self.models is chains and learner.network is not None:
+            wanted = getattr(learner.network, "name", learner.network.__name__)
             raise AssertionError(
-                f"learner '{learner.name}' trains network '{learner.network.name}' only;"
+                f"learner '{learner.name}' trains network '{wanted}' only;"
                 " check it with learner_checks_on(models), which takes models of that network"
             )
         models = list(self.models(CODING, CLASSES))

@@ -15,6 +15,8 @@ from spikequant import Split
 from spikequant.errors import UsageError
 from spikequant.oracle import run_oracle
 from spikequant.program_inputs import program_inputs
+from spikequant.runs import parse_recipe
+from spikequant.runs.build import check_parts
 from spikequant.runs.export import model_trace
 from spikequant.verify import compare
 from spikequant_decolle.batches import batches
@@ -74,3 +76,13 @@ def test_a_shift_beyond_the_frame_leaves_an_empty_one():
     data = Split(np.ones((40, 2, 1, 3, 5), np.uint8), np.zeros(40, np.int64) % CLASSES)
     (batch,) = batches(data, 40, np.random.default_rng(0), torch.device("cpu"), shift=8)
     assert {int(total) for total in batch.x.sum((0, 2, 3, 4))} == {0, 4, 6, 10, 18}
+
+
+def test_another_network_is_refused_by_the_names_of_those_it_trains():
+    """The learner names their base class, which is no network itself."""
+    parts = {"network": "mlp", "neuron": "decolle", "quantizer": "qif", "learner": "decolle", "data": "braille"}
+    recipe = parse_recipe({"timesteps": 9, **{part: {"name": name} for part, name in parts.items()}}, "a recipe")
+    wanted = "'decolle-conv3' or 'decolle-mlp'"
+    message = rf"^learner 'decolle' trains network {wanted} only, and was given 'mlp'; set network.name to {wanted}, or"
+    with pytest.raises(UsageError, match=message):
+        check_parts(recipe)
