@@ -159,6 +159,13 @@ def test_curves_and_their_report_are_one_command(spikequant, run, tmp_path):
     assert "all together" in text
 
 
+def test_a_device_that_is_not_there_is_named(spikequant, run):
+    answer = spikequant("explore", run, *MINT, "--device", "nonsense")
+    assert answer.code == 2
+    assert re.fullmatch(r"error: device 'nonsense' cannot be used: .*; give --device cpu\n", answer.err)
+    assert not (run / "explore").exists()
+
+
 def test_without_the_report_extra_it_is_named_before_anything_runs(spikequant, run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     answer = spikequant("explore", run, *MINT, "--report", tmp_path / "r.html")

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from spikequant.choice import choose
 from spikequant.cli.choosing import Wanted
 from spikequant.cli.common import data_dir_option, emit, json_option, messages, plain
+from spikequant.cli.device import check_device
 from spikequant.errors import UsageError
 from spikequant.explore import Evaluation, Exploration, Explorer, Scheme, Store, Tidings, parse_group, parse_levels
 from spikequant.explore.evaluate import fingerprint, run_evaluator
@@ -60,6 +61,7 @@ SCHEMES = {"ptq": (Scheme.PTQ,), "itq": (Scheme.ITQ,), "both": (Scheme.PTQ, Sche
 )
 @click.option("--test-samples", type=click.IntRange(1), help="Use only the first N test samples.")
 @click.option("--jobs", type=click.IntRange(1, 1024), default=1, show_default=True, help="Worker processes.")
+@click.option("--device", default="cpu", show_default=True, help="Torch device; a store belongs to one.")
 @click.option("--dask", metavar="ADDRESS", help="Use this Dask cluster instead; it must see RUN and the data.")
 @click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Default: RUN/explore/NAME.sqlite.")
 @click.option("--name", default="default", show_default=True, help="Of the store in the run folder.")
@@ -83,6 +85,7 @@ def command(
     itq: str,
     test_samples: int | None,
     jobs: int,
+    device: str,
     dask: str | None,
     store: Path | None,
     name: str,
@@ -108,7 +111,8 @@ def command(
         target=target,
         scratch=itq == "scratch",
     )
-    evaluator = run_evaluator(run, data_dir, test_samples)
+    check_device(device)
+    evaluator = run_evaluator(run, data_dir, test_samples, device)
     plan = make_plan(evaluator.start(), wish)
     path = store or _store_path(run, name)
     place = _place(jobs, dask)

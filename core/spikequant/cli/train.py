@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
 from spikequant.cli.common import data_dir_option, emit, json_option, messages, plain
-from spikequant.errors import UsageError, one_line
+from spikequant.cli.device import check_device
+from spikequant.errors import UsageError
 from spikequant.registry import registry
 from spikequant.runs import Recipe, RunFolder, Watcher, read_recipe, train
 from spikequant.runs.recipe import LARGEST
@@ -53,7 +52,7 @@ def command(
     if resume and (recipe or changes or seed is not None):
         raise UsageError("--resume continues the recipe of the run; do not give a recipe, --set or --seed with it")
     chosen = folder.recipe() if resume else _new_run(recipe, changes, seed)
-    _check_device(device)
+    check_device(device)
     if resume and folder.complete:
         result = folder.result()
         messages.print(f"the run in {out} is complete already")
@@ -88,18 +87,6 @@ def _new_run(recipe: str | None, changes: tuple[str, ...], seed: int | None) -> 
         path = registry().get("recipe", recipe)
     extra = () if seed is None else (f"seed={seed}",)
     return read_recipe(path, (*changes, *extra))
-
-
-def _check_device(device: str) -> None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of names that it then refuses
-            works = int((torch.ones(2, device=device) + 1).sum()) == 4
-    except (RuntimeError, AssertionError, ImportError, ValueError, AttributeError) as error:
-        first = one_line(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
-        raise UsageError(f"device {device!r} cannot be used: {first}; give --device cpu") from error
-    if not works:
-        raise UsageError(f"device {device!r} cannot be used: it adds 1 and 1 wrongly; give --device cpu")
 
 
 def batch_line(phase: str, epoch: int, epochs: int, done: int, total: int) -> None:

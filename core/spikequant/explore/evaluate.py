@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -49,6 +49,7 @@ class Start:
     train: Split
     test: Split
     data_dir: Path | None = None
+    device: str = "cpu"
 
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
@@ -60,7 +61,7 @@ class Start:
         model = build_model(recipe)
         if filled:
             fill(model, self.parameters, self.folder.float_model)
-        return model.eval()
+        return model.to(torch.device(self.device)).eval()
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class RunEvaluator:
         test_samples: Use only the first ones.
         weights: Names of the quantities that are weights.
         group_size: How many PTQ settings of equal weights are evaluated together.
+        device: Torch device of the models.
     """
 
     folder: Path
@@ -80,6 +82,7 @@ class RunEvaluator:
     test_samples: int | None = None
     weights: tuple[str, ...] = ("w",)
     group_size: int = 1
+    device: str = "cpu"
 
     def start(self) -> Start:
         """Return the run, its float parameters and its data.
@@ -88,7 +91,7 @@ class RunEvaluator:
             RunError: The run is not complete, or its float model does not belong to its recipe.
             DataError: The data are not there.
         """
-        return _start(self.folder, self.data_dir, self.test_samples, _written(self.folder))
+        return _start(self.folder, self.data_dir, self.test_samples, self.device, _written(self.folder))
 
     def group(self, setting: Setting) -> tuple[object, ...]:
         """Return what PTQ settings with the same quantized weights share; an ITQ setting is trained alone."""
@@ -113,7 +116,9 @@ class RunEvaluator:
         return found
 
 
-def run_evaluator(folder: Path, data_dir: Path | None = None, test_samples: int | None = None) -> RunEvaluator:
+def run_evaluator(
+    folder: Path, data_dir: Path | None = None, test_samples: int | None = None, device: str = "cpu"
+) -> RunEvaluator:
     """Return the evaluator of a run: it asks the model which quantities are weights, and whether it shares work.
 
     Raises:
@@ -121,7 +126,7 @@ def run_evaluator(folder: Path, data_dir: Path | None = None, test_samples: int 
         DataError: The data are not there.
         UsageError: The run trained no float model, or the model has nothing to explore.
     """
-    evaluator = RunEvaluator(folder.absolute(), data_dir and data_dir.absolute(), test_samples)
+    evaluator = RunEvaluator(folder.absolute(), data_dir and data_dir.absolute(), test_samples, device=device)
     start = evaluator.start()
     if start.recipe.training.float_epochs == 0:
         raise UsageError(f"the run in {folder} trained no float model: its training.float_epochs is 0; train one")
@@ -131,7 +136,7 @@ def run_evaluator(folder: Path, data_dir: Path | None = None, test_samples: int 
         raise UsageError(f"network '{start.recipe.network.name}' has no quantity whose format could be explored")
     shares = type(model).right.__func__ is not Model.right.__func__  # type: ignore[attr-defined]
     size = SHARED_GROUP if shares else 1
-    return RunEvaluator(evaluator.folder, evaluator.data_dir, test_samples, weights, size)
+    return replace(evaluator, weights=weights, group_size=size)
 
 
 def apply_setting(
@@ -184,18 +189,19 @@ def fingerprint(start: Start) -> Json:
         "model": model,
         "samples": len(start.test),
         "data": data.hexdigest(),
+        **({} if start.device == "cpu" else {"device": start.device}),  # floats differ between devices
     }
 
 
 @lru_cache(maxsize=1)
-def _start(path: Path, data_dir: Path | None, test_samples: int | None, written: int) -> Start:
+def _start(path: Path, data_dir: Path | None, test_samples: int | None, device: str, written: int) -> Start:
     folder = RunFolder(path)
     recipe = folder.recipe()
     folder.result()
     saved = load_checkpoint(folder.float_model)
     folder.check_recipe(saved.get("recipe"), folder.float_model)
     train, test = load_data(recipe, data_dir)
-    return Start(folder, recipe, saved, train, test.head(test_samples), data_dir)
+    return Start(folder, recipe, saved, train, test.head(test_samples), data_dir, device)
 
 
 def _written(path: Path) -> int:
