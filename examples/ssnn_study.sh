@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Q-SpiNN's study of the S-SNN, from training to the report: docs/ssnn-study.md shows what it gives on N-MNIST.
-#   examples/ssnn_study.sh [FOLDER] [RECIPE]      RECIPE: nmnist-decolle by default, dvs-gesture-decolle for the paper's; JOBS=2 by default
+#   examples/ssnn_study.sh [FOLDER] [RECIPE]      RECIPE: nmnist-decolle by default, dvs-gesture-decolle for the paper's; JOBS=2, SEEDS="0 1 2", LEVELS by default
 # The data must be there (SPIKEQUANT_DATA, or spikequant fetch). Stop and repeat it at any time: it goes on.
 set -euo pipefail
 study="${1:-runs/ssnn-study}"
 recipe="${2:-nmnist-decolle}"
 jobs="${JOBS:-2}"
 seeds="${SEEDS:-0 1 2}"
-levels=FP32,16,14,12,10,8,6,5,4,3,2
+levels="${LEVELS:-FP32,12,10,8,6,5,4,3,2}"
 mkdir -p "$study"
 
 for seed in $seeds; do
