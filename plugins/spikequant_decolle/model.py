@@ -210,5 +210,5 @@ class DecolleModel(Model):
             raise UsageError(f"{what} needs integers, and the model computes in floats; quantize() it first")
         if self.formats.missing:
             raise UsageError(
-                f"{what} needs integers, and {', '.join(self.formats.missing)} is FP32; give each a format like Q1.8"
+                f"{what} needs integers, and these are FP32: {', '.join(self.formats.missing)}; give each a format like Q1.8"
             )

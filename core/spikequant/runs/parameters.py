@@ -21,7 +21,7 @@ def check_finite(model: Model, metrics: Mapping[str, Any], when: str) -> None:
     Raises:
         RunError: One is not; training has run away and cannot be mended by more epochs.
     """
-    advice = "lower learner.lr or raise neuron.v_th; nothing of this epoch was kept"
+    advice = "lower learner.lr, or raise the neurons' thresholds; nothing of this epoch was kept"
     for name, value in metrics.items():
         if not math.isfinite(value):
             raise RunError(f"{when}: {name} is {float(value)}; {advice}")

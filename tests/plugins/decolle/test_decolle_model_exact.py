@@ -107,7 +107,7 @@ def test_observed_ranges_hold_what_every_sample_did():
 
 def test_what_is_fp32_is_named_when_integers_are_wanted():
     model = quantized(mlp(), "Q1.5", P="Q0.8")
-    with pytest.raises(UsageError, match=r"^record\(\) needs integers, and Q, R, V is FP32; give each a format"):
+    with pytest.raises(UsageError, match=r"^record\(\) needs integers, and these are FP32: Q, R, V; give each a format"):
         model.record(counts())
     with pytest.raises(UsageError, match=r"^lower\(\) needs integers, and the model computes in floats"):
         float_model(mlp()).lower()
