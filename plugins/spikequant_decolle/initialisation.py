@@ -66,7 +66,8 @@ def scale_to_data(model: DecolleModel, x: Tensor, start: Start) -> None:
         if not spread > 0:
             raise UsageError(
                 f"layer {index + 1} gets no spikes from the first recordings, so its weights cannot be scaled;"
-                " look at the data set's frames, or raise learner.start_rate"
+                " look at the data set's frames, give more timesteps (each layer answers one later), or raise"
+                " learner.start_rate"
             )
         layer.w.mul_(start.std / spread)
         sums.mul_(start.std / spread)

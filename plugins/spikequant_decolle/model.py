@@ -209,6 +209,5 @@ class DecolleModel(Model):
         if self.precision == "float":
             raise UsageError(f"{what} needs integers, and the model computes in floats; quantize() it first")
         if self.formats.missing:
-            raise UsageError(
-                f"{what} needs integers, and these are FP32: {', '.join(self.formats.missing)}; give each a format like Q1.8"
-            )
+            names = ", ".join(self.formats.missing)
+            raise UsageError(f"{what} needs integers, and these are FP32: {names}; give each a format like Q1.8")
