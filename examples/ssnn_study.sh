@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Q-SpiNN's study of the S-SNN, from training to the report: docs/ssnn-study.md shows what it gives on N-MNIST.
-#   examples/ssnn_study.sh [FOLDER] [RECIPE]      RECIPE: nmnist-decolle by default, dvs-gesture-decolle for the paper's; JOBS=2, SEEDS="0 1 2", LEVELS by default
+#   examples/ssnn_study.sh [FOLDER] [RECIPE]
+# RECIPE is nmnist-decolle by default; dvs-gesture-decolle is the paper's. JOBS, SEEDS, LEVELS (of the PTQ grid), CURVES (levels of Fig. 11)
+# and DEVICE are taken from the environment.
 # The data must be there (SPIKEQUANT_DATA, or spikequant fetch). Stop and repeat it at any time: it goes on.
 set -euo pipefail
 study="${1:-runs/ssnn-study}"
@@ -8,15 +10,17 @@ recipe="${2:-nmnist-decolle}"
 jobs="${JOBS:-2}"
 seeds="${SEEDS:-0 1 2}"
 levels="${LEVELS:-FP32,12,10,8,6,5,4,3,2}"
+curves="${CURVES:-FP32,8,5,3,2}"
+device="${DEVICE:-cpu}"
 mkdir -p "$study"
 
 for seed in $seeds; do
   run="$study/seed-$seed"
   if [ -f "$run/result.json" ]; then continue; fi
   if [ -f "$run/checkpoint.safetensors" ]; then
-    spikequant train --resume --out "$run"
+    spikequant train --resume --out "$run" --device "$device"
   else
-    spikequant train "$recipe" --seed "$seed" --out "$run"
+    spikequant train "$recipe" --seed "$seed" --out "$run" --device "$device"
   fi
 done
 run="$study/seed-${seeds%% *}"
@@ -27,11 +31,13 @@ spikequant significance "$run" --jobs "$jobs" --plot "$study/significance.svg"
 
 # Fig. 11, PTQ and ITQ, in one command: weights alone, states alone, all together, against bits; with the report
 spikequant explore "$run" --name fig11 --search curves --scheme both --group N=P,Q,R,V \
-  --levels "w=$levels" --levels "N=$levels" --target 2 --jobs "$jobs" --csv "$study/fig11.csv" --report "$study/fig11.html"
+  --levels "w=$curves" --levels "N=$curves" --target 4 --jobs "$jobs" --device "$device" \
+  --csv "$study/fig11.csv" --report "$study/fig11.html"
 
 # Algorithm 1 over the grid of W and N; Fig. 12(b) and Table II
 grid() {
-  spikequant explore "$run" --name grid --group N=P,Q,R,V --levels "w=$levels" --levels "N=$levels" --jobs "$jobs" "$@"
+  spikequant explore "$run" --name grid --group N=P,Q,R,V --levels "w=$levels" --levels "N=$levels" \
+    --jobs "$jobs" --device "$device" "$@"
 }
 grid --target 100 --csv "$study/grid.csv"
 grid --target 2 --search paper
