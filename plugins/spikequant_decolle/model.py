@@ -210,4 +210,7 @@ class DecolleModel(Model):
             raise UsageError(f"{what} needs integers, and the model computes in floats; quantize() it first")
         if self.formats.missing:
             names = ", ".join(self.formats.missing)
-            raise UsageError(f"{what} needs integers, and these are FP32: {names}; give each a format like Q1.8")
+            raise UsageError(
+                f"{what} needs integers, and these are FP32: {names}; give each a format like Q1.8: w by"
+                " quantizer.format, the others by neuron.P, Q, R and V, or all by `spikequant quantize --format`"
+            )

@@ -39,9 +39,16 @@ class DecolleNetwork(Network):
                 f"network '{self.name}' runs neuron '{DecolleNeuron.name}' only, and was given '{cell.name}';"
                 f" set neuron.name to '{DecolleNeuron.name}', or choose another network"
             )
+        if coding.frame_s is None:
+            raise UsageError(
+                f"network '{self.name}' takes frames of events, one per timestep, and a sample of the data set is one"
+                f" array {coding.shape}; set data.name to a data set of events (one of your own sets frame_s), or"
+                " choose another network"
+            )
         if self.burn_in >= timesteps:
             raise UsageError(
-                f"network.burn_in is {self.burn_in} and there are {timesteps} timesteps; no timestep is left to vote"
+                f"network.burn_in is {self.burn_in} and there are {timesteps} timesteps; no timestep is left to vote;"
+                f" set network.burn_in to at most {timesteps - 1}, or give more timesteps"
             )
         reading = Reading(classes, self.decode, self.burn_in, seed)
         return DecolleModel(self.plans(coding), cell, coding, timesteps, reading)

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from decolle_models import TIMESTEPS, conv, counts, float_model, mlp, quantized
 
+from spikequant import InputCoding
 from spikequant.errors import UsageError
 from spikequant.oracle import run_oracle
 from spikequant.program_inputs import program_inputs
@@ -19,6 +20,8 @@ from spikequant.registry import registry
 from spikequant.runs.export import model_trace
 from spikequant.verify import compare
 from spikequant_decolle import run as running
+from spikequant_decolle.network import DecolleMlp
+from spikequant_decolle.neuron import DecolleNeuron
 
 FORMATS = (
     {"P": "Q0.8", "Q": "Q0.8", "R": "Q1.4", "V": "Q0.4", "w": "Q1.5"},
@@ -107,7 +110,9 @@ def test_observed_ranges_hold_what_every_sample_did():
 
 def test_what_is_fp32_is_named_when_integers_are_wanted():
     model = quantized(mlp(), "Q1.5", P="Q0.8")
-    with pytest.raises(UsageError, match=r"^record\(\) needs integers, and these are FP32: Q, R, V; give each a format"):
+    with pytest.raises(
+        UsageError, match=r"^record\(\) needs integers, and these are FP32: Q, R, V; give each a format"
+    ):
         model.record(counts())
     with pytest.raises(UsageError, match=r"^lower\(\) needs integers, and the model computes in floats"):
         float_model(mlp()).lower()
@@ -123,3 +128,12 @@ def test_formats_that_floats_cannot_compute_exactly_are_refused():
 def test_images_are_refused_with_what_the_network_takes():
     with pytest.raises(UsageError, match=r"^samples have the shape \(2, 9, 9\); this network takes frames"):
         float_model(mlp()).predict(torch.zeros(3, 2, 9, 9))
+
+
+def test_images_and_a_burn_in_without_an_end_are_refused_before_anything_runs():
+    still = InputCoding((1, 8, 8), 5, 16)
+    with pytest.raises(UsageError, match=r"takes frames of events, .* is one array \(1, 8, 8\); set data\.name to"):
+        DecolleMlp().model(DecolleNeuron, still, 10, 50, seed=0)
+    frames = InputCoding((8,), 1, 1, 1e-3)
+    with pytest.raises(UsageError, match=r"no timestep is left to vote; set network\.burn_in to at most 7, or give"):
+        DecolleMlp(burn_in=8).model(DecolleNeuron, frames, 10, 8, seed=0)
