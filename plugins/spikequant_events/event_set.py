@@ -69,8 +69,9 @@ class EventSet(Dataset):
         self.timesteps = self.length if timesteps is None else timesteps
         self.frame_us = _microseconds(self.frame_default_ms if frame_ms is None else frame_ms)
         self.start = start
-        if self.timesteps < 1 or start < 0:
-            raise ValueError(f"timesteps is {self.timesteps}, at least 1; start is {start}, at least 0")
+        for option, value, least in (("timesteps", self.timesteps, 1), ("start", start, 0)):
+            if value < least:
+                raise ValueError(f"{option} is {value}; it must be at least {least}")
         if not 1 <= bits <= 8:
             raise ValueError(f"bits is {bits}; it must be 1 to 8")
         if downsample is None and size is None:

@@ -372,7 +372,7 @@ def test_a_damaged_archive_of_braille27(tmp_path, changes, fault):
             "frame_ms is 0.0005; it must be a whole number of microseconds, such as 1 or 0.25",
         ),
         ("nmnist", {"bits": 9}, "bits is 9; it must be 1 to 8"),
-        ("nmnist", {"start": -1}, "timesteps is 300, at least 1; start is -1, at least 0"),
+        ("nmnist", {"start": -1}, "start is -1; it must be at least 0"),
         (
             "nmnist",
             {"downsample": 2, "size": 16},
