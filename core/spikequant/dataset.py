@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spikequant.errors import ContractError
 from spikequant.event_frames import EventFrames
 
 SplitName = Literal["train", "test"]
@@ -27,6 +28,12 @@ class Split:
 
     x: NDArray[np.integer] | EventFrames
     y: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ContractError(
+                f"a split has {len(self.x)} samples and {len(self.y)} labels; a data set gives one label per sample"
+            )
 
     def __len__(self) -> int:
         return len(self.y)
