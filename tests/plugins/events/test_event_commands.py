@@ -149,7 +149,7 @@ def test_a_fingerprint_of_recordings_needs_no_frames(tmp_path):
         recipe = SimpleNamespace(table=dict, seed=0)
         folder = SimpleNamespace(float_model=tmp_path / "float.bin")
         split = Split(x, np.zeros(len(x), np.int64))
-        return fingerprint(SimpleNamespace(train=split, test=split, folder=folder, recipe=recipe))["data"]
+        return fingerprint(SimpleNamespace(train=split, test=split, folder=folder, recipe=recipe, device="cpu"))["data"]
 
     asked.clear()
     x = watched(4, 50, 10)
