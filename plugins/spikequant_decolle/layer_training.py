@@ -50,7 +50,9 @@ class LayerTraining:
         self._state = self._dynamics.start(batch, self.layer.w.device)
         if self.layer.plan.kernel:
             state = self._state
-            state.p, state.q, state.r = (x.to(memory_format=torch.channels_last) for x in (state.p, state.q, state.r))
+            state.p, state.q, state.r = (
+                torch.zeros_like(x, memory_format=torch.channels_last) for x in (state.p, state.q, state.r)
+            )
 
     def forward(self, s: Tensor, t: int) -> Fired:
         """Advance by timestep ``t``.
