@@ -112,7 +112,7 @@ def test_a_bare_run_says_what_is_missing(spikequant, trained, tmp_path):
     assert answer.code == 0
     assert answer.out.splitlines() == [
         "left out: Accuracy against memory; run 'spikequant explore' first",
-        "left out: Accuracy against bits per parameter; run 'spikequant explore' first",
+        "left out: Accuracy against bits per parameter; run 'spikequant explore --search curves' first",
         "left out: Significance; run 'spikequant significance' first",
         "left out: Ranges; run 'spikequant calibrate' first",
         "left out: Firing rates; run 'spikequant calibrate' first",

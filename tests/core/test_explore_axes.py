@@ -55,7 +55,11 @@ def test_levels_that_cannot_be_used_are_refused_by_name(text, message):
     ("levels", "groups", "message"),
     [
         ([], [], r"no quantity has levels; give --levels for one of: w, V, Vth"),
-        ([("x", (8,))], [], r"--levels 'x' is no quantity or group; known: w, V, Vth"),
+        (
+            [("x", (8,))],
+            [],
+            r"--levels 'x' is no quantity or group; known: w, V, Vth; a group is made with --group x=QUANTITY,QUANTITY",
+        ),
         ([("w", (8,)), ("w", (6,))], [], r"--levels is given twice for 'w'; give it once"),
         ([("N", (8,))], [("N", ("V", "U"))], r"--group 'N' names 'U'; what can be explored: w, V, Vth"),
         (

@@ -292,7 +292,7 @@ def test_what_was_not_computed_is_left_out_and_the_command_named():
     assert not [tag for tag, _ in bare.elements if tag in ("svg", "table")]
     for title, command in (
         ("Accuracy against memory", "explore"),
-        ("Accuracy against bits per parameter", "explore"),
+        ("Accuracy against bits per parameter", "explore --search curves"),
         ("Significance", "significance"),
         ("Ranges", "calibrate"),
         ("Firing rates", "calibrate"),

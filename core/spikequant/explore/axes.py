@@ -120,7 +120,10 @@ def make_axes(
         if name in owner and owner[name] != name:
             raise UsageError(f"--levels '{name}': it is part of the group '{owner[name]}'; give the group's levels")
         if name not in names:
-            raise UsageError(f"--levels '{name}' is no quantity or group; known: {', '.join(names)}")
+            raise UsageError(
+                f"--levels '{name}' is no quantity or group; known: {', '.join(names)}; a group is made with"
+                f" --group {name}=QUANTITY,QUANTITY"
+            )
     axes = [Axis(n, members.get(n, (n,)), chosen.get(n, default)) for n in names if chosen.get(n, default)]
     if not axes:
         raise UsageError(f"no quantity has levels; give --levels for one of: {', '.join(names)}")

@@ -99,7 +99,7 @@ def _evaluations(choice: Choice, indices: list[int], caption: str, *, folded: bo
 def _precision(study: Study) -> Section | LeftOut:
     choice = study.choice
     if choice is None or not precision_panels(choice.evaluations):
-        return LeftOut("Accuracy against bits per parameter", "explore")
+        return LeftOut("Accuracy against bits per parameter", "explore --search curves")
     words = (
         "Each panel lowers one group of parameters while the others stay at their finest level, or all together;"
         " a line per rounding. TR truncates, RN rounds to the nearest, SR rounds stochastically.",
