@@ -199,7 +199,10 @@ def test_nobody_within_the_target_is_exit_1_with_the_nearest_and_what_it_takes(s
             r"axis 'w': level INT4 comes after INT2; give the levels in descending precision",
         ),
         (["--levels", "w="], r"axis 'w' has no levels; .*"),
-        (["--levels", "V=INT4"], r"--levels 'V' is no quantity or group; known: w, U"),
+        (
+            ["--levels", "V=INT4"],
+            r"--levels 'V' is no quantity or group; known: w, U; a group is made with --group V=QUANTITY,QUANTITY",
+        ),
         (["--group", "N=V"], r"--group 'N' names 'V'; what can be explored: w, U"),
         (["--levels", "w=INT4"], r"neuron 'mint-lif' cannot give 'U' the format FP32; it takes .*"),
         ([*MINT, "--roundings", "RN,XX"], r"--roundings 'RN,XX': 'XX' is not known; give some of TR, RN, SR"),
