@@ -31,16 +31,7 @@ def weight_gradient(layer: DecolleLayer, p: Tensor, dv: Tensor, w: Tensor) -> Te
 def threshold_gradient(g: Tensor) -> Tensor:
     r"""Return :math:`\partial L / \partial V_{th}` of each channel: a higher threshold is a lower potential.
 
-    One half of the places is added to the other until one is left: an order that any hardware can keep.
-
     Args:
         g: Gradient of the loss with respect to the pooled potentials; all others have none.
     """
-    rows = (g.movedim(1, -1) if g.dim() > 2 else g).reshape(-1, g.shape[1])
-    while len(rows) > 1:
-        half = len(rows) // 2
-        total = rows[:half] + rows[half : 2 * half]
-        if len(rows) % 2:
-            total[0] += rows[-1]
-        rows = total
-    return rows[0].neg()
+    return g.sum((0, *range(2, g.dim()))).neg_()

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from spikequant_decolle.adamax import Adamax
 from spikequant_decolle.dynamics import Dynamics
-from spikequant_decolle.gradients import weight_gradient
+from spikequant_decolle.gradients import threshold_gradient, weight_gradient
+from spikequant_decolle.loss import smooth_l1_gradient
 from spikequant_decolle.model import DecolleModel
 from spikequant_decolle.operations import Fired, Operations
 from spikequant_decolle.regularizers import Regularizers
@@ -50,9 +51,7 @@ class LayerTraining:
         self._state = self._dynamics.start(batch, self.layer.w.device)
         if self.layer.plan.kernel:
             state = self._state
-            state.p, state.q, state.r = (
-                torch.zeros_like(x, memory_format=torch.channels_last) for x in (state.p, state.q, state.r)
-            )
+            state.p, state.q, state.r = (x.to(memory_format=torch.channels_last) for x in (state.p, state.q, state.r))
 
     def forward(self, s: Tensor, t: int) -> Fired:
         """Advance by timestep ``t``.
@@ -71,7 +70,7 @@ class LayerTraining:
 
     def learn(self, fired: Fired, y: Tensor, target: Tensor, lr: float) -> None:
         """Update weights and thresholds by the timestep that just ran; ``y`` is its readout."""
-        g = _images(self._operations.errors(y, target) @ self._readout, fired.d)
+        g = _images(smooth_l1_gradient(y, target) @ self._readout, fired.d)
         d = fired.d.to(g.dtype)
         g = self._operations.slope_(g, d, self._rule.surrogate)
         if self._rule.regularizers.active:
@@ -80,7 +79,7 @@ class LayerTraining:
         layer, optimizer = self.layer, self._optimizer
         dw = weight_gradient(layer, self._state.p.to(dv.dtype), dv, layer.w)
         optimizer.update(f"w{self.index}", layer.w, dw, lr, self._operations)
-        optimizer.update(f"v_th{self.index}", layer.v_th, self._operations.threshold_gradient(g), lr, self._operations)
+        optimizer.update(f"v_th{self.index}", layer.v_th, threshold_gradient(g), lr, self._operations)
         if self._model.precision == "integer":
             self._keep_in_range()
             self._refresh()

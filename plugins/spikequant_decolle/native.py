@@ -24,10 +24,8 @@ SIZE, REAL, ADDRESS, CODE = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p, cty
 ARGUMENTS: dict[str, list[Any]] = {
     "decolle_trace": [SIZE, *[REAL] * 4, *[ADDRESS] * 3],
     "decolle_fire": [*[SIZE] * 5, *[REAL] * 3, *[ADDRESS] * 6],
-    "decolle_errors": [SIZE, *[ADDRESS] * 3],
-    "decolle_slope": [SIZE, CODE, REAL, REAL, *[ADDRESS] * 2],
+    "decolle_slope": [SIZE, CODE, REAL, *[ADDRESS] * 2],
     "decolle_unpool": [*[SIZE] * 5, *[ADDRESS] * 3],
-    "decolle_threshold": [*[SIZE] * 2, *[ADDRESS] * 3],
     "decolle_adamax": [SIZE, *[REAL] * 3, *[ADDRESS] * 4],
 }
 
@@ -64,17 +62,10 @@ class NativeOperations(TorchOperations):
         )
         return Fired(d, s, at if layer.plan.pool > 1 else None)
 
-    def errors(self, y: Tensor, target: Tensor) -> Tensor:
-        """Return the gradient of the loss."""
-        e = torch.empty_like(y)
-        self._library.decolle_errors(y.numel(), y.data_ptr(), target.data_ptr(), e.data_ptr())
-        return e
-
     def slope_(self, g: Tensor, d: Tensor, surrogate: Surrogate) -> Tensor:
         """Multiply ``g`` by the slope."""
         kind = KINDS.index(surrogate.kind)
-        widths = surrogate.width, 1.0 / surrogate.width
-        self._library.decolle_slope(g.numel(), kind, *widths, _laid_out_as(d, g).data_ptr(), g.data_ptr())
+        self._library.decolle_slope(g.numel(), kind, surrogate.width, _laid_out_as(d, g).data_ptr(), g.data_ptr())
         return g
 
     def unpool(self, g: Tensor, fired: Fired, dynamics: Dynamics) -> Tensor:
@@ -85,13 +76,6 @@ class NativeOperations(TorchOperations):
         g = _laid_out_as(g, fired.at)
         self._library.decolle_unpool(*_sizes(dynamics, len(g)), g.data_ptr(), fired.at.data_ptr(), dv.data_ptr())
         return dv
-
-    def threshold_gradient(self, g: Tensor) -> Tensor:
-        """Return minus the sum of each channel."""
-        channels, places = g.shape[1], g.numel() // g.shape[1]
-        half, total = torch.empty(g.numel() // 2 + channels), torch.empty(channels)
-        self._library.decolle_threshold(places, channels, g.data_ptr(), half.data_ptr(), total.data_ptr())
-        return total
 
     def adamax_(self, w: Tensor, u: Tensor, g: Tensor, m: Tensor, rate: float, beta: float) -> None:
         """Change weights and maxima."""

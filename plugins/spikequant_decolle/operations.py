@@ -10,8 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spikequant_decolle.dynamics import Dynamics, LayerState
-from spikequant_decolle.gradients import threshold_gradient
-from spikequant_decolle.loss import smooth_l1_gradient
 from spikequant_decolle.surrogate import Surrogate
 
 EPS = 1e-8
@@ -42,17 +40,11 @@ class Operations(Protocol):
     def fire(self, dynamics: Dynamics, state: LayerState, drive: Tensor, t: int) -> Fired:
         """Advance the neurons, and pool; may overwrite ``drive``."""
 
-    def errors(self, y: Tensor, target: Tensor) -> Tensor:
-        """Return the gradient of the loss with respect to readouts; see :mod:`~spikequant_decolle.loss`."""
-
     def slope_(self, g: Tensor, d: Tensor, surrogate: Surrogate) -> Tensor:
         """Multiply ``g`` by the surrogate's slope at ``d`` in place."""
 
     def unpool(self, g: Tensor, fired: Fired, dynamics: Dynamics) -> Tensor:
         """Return the gradient of all potentials of a layer, given that of the pooled ones."""
-
-    def threshold_gradient(self, g: Tensor) -> Tensor:
-        """Return that of the thresholds; see :func:`~spikequant_decolle.gradients.threshold_gradient`."""
 
     def adamax_(self, w: Tensor, u: Tensor, g: Tensor, m: Tensor, rate: float, beta: float) -> None:
         """Change ``w`` and the maxima ``u`` in place; all of one shape and order in memory."""
@@ -73,10 +65,6 @@ class TorchOperations:
             v, at = F.max_pool2d(v, pool, return_indices=True)
         return Fired(v - dynamics.v_th, (v >= dynamics.v_th).float(), at)
 
-    def errors(self, y: Tensor, target: Tensor) -> Tensor:
-        """Return the gradient of the loss."""
-        return smooth_l1_gradient(y, target)
-
     def slope_(self, g: Tensor, d: Tensor, surrogate: Surrogate) -> Tensor:
         """Multiply ``g`` by the slope."""
         return surrogate.times_(g, d)
@@ -89,10 +77,6 @@ class TorchOperations:
         flat = g.new_zeros((len(g), shape[0], shape[1] * shape[2]))
         flat.scatter_(2, fired.at.flatten(2), g.flatten(2))
         return flat.reshape(len(g), *shape).contiguous(memory_format=torch.channels_last)
-
-    def threshold_gradient(self, g: Tensor) -> Tensor:
-        """Return minus the sum of each channel."""
-        return threshold_gradient(g)
 
     def adamax_(self, w: Tensor, u: Tensor, g: Tensor, m: Tensor, rate: float, beta: float) -> None:
         """Change weights and maxima."""

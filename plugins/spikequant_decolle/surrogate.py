@@ -48,6 +48,6 @@ class Surrogate:
         if self.kind == "boxcar":
             return g.mul_((d.abs() <= self.width).to(g.dtype))
         if self.kind == "triangle":
-            return g.mul_((1.0 - d.abs() * (1.0 / self.width)).clamp_(min=0.0))
-        x = 1.0 + d.abs() * (1.0 / self.width)
+            return g.mul_((1.0 - d.abs() / self.width).clamp_(min=0.0))
+        x = 1.0 + d.abs() / self.width
         return g.div_(x * x)

@@ -38,12 +38,13 @@ class Tally:
             labels: Of the batch.
             target: The same as one-hot.
         """
-        y = torch.stack([torch.stack(readouts) for readouts in self._readouts])
-        judged = y[:, self._reading.burn_in :]
-        self._loss += torch.stack([smooth_l1(layer, target) for layer in judged]) * len(labels)
-        if self._reading.decode == "mode":
-            y = F.one_hot(judged.argmax(3), y.shape[3])
-        self._right += (y.sum(1).argmax(2) == labels).sum(1)
+        burn_in = self._reading.burn_in
+        for layer, readouts in enumerate(self._readouts):
+            y = torch.stack(readouts)
+            self._loss[layer] += smooth_l1(y[burn_in:], target) * len(labels)
+            if self._reading.decode == "mode":
+                y = F.one_hot(y[burn_in:].argmax(2), y.shape[2])
+            self._right[layer] += (y.sum(0).argmax(1) == labels).sum()
 
     def metrics(self, samples: int) -> dict[str, float]:
         """Return the last layer's accuracy, the sum of losses, and both for every layer.
