@@ -20,7 +20,7 @@ def stratified(labels: NDArray[np.int64], split: SplitName, key: str) -> NDArray
     ordered by key alone, so that its first samples are of all classes.
 
     >>> stratified(np.zeros(10, np.int64), "test", "an example")
-    array([9, 5])
+    array([0, 5])
     """
     keys = [hashlib.sha256(f"{key} {number}".encode()).digest() for number in range(len(labels))]
     by_class = sorted(range(len(labels)), key=lambda number: (labels[number], keys[number]))

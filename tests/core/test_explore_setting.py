@@ -104,7 +104,7 @@ def test_the_target_is_met_exactly_or_not():
         ({"schemes": ()}, r"^an exploration's schemes are \[\]; "),
         ({"target": -1.0}, r"^target is -1 points below FP32; it must be 0 to 100$"),
         ({"target": float("nan")}, r"^target is nan points below FP32; it must be 0 to 100$"),
-        ({"search": "wide"}, r"^search 'wide' is not known; it must be one of paper, repaired$"),
+        ({"search": "wide"}, r"^search 'wide' is not known; it must be one of paper, repaired, curves$"),
     ],
 )
 def test_plans_that_cannot_be_are_refused(changes, message):
