@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -25,9 +26,9 @@ class DecolleNetwork(Network):
             raise ValueError(f"network '{self.name}': burn_in is {burn_in}; it must be at least 0")
         self.decode, self.burn_in = decode, burn_in
 
+    @abstractmethod
     def plans(self, coding: InputCoding) -> tuple[LayerPlan, ...]:
         """Return the layers for what the network is fed."""
-        raise NotImplementedError
 
     def model(
         self, neuron: NeuronFactory, coding: InputCoding, classes: int, timesteps: int, *, seed: int
