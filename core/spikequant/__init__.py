@@ -5,11 +5,13 @@ from spikequant.backend import Availability, Backend, Executable
 from spikequant.dataset import Dataset, RemoteFile, Split
 from spikequant.event_frames import EventFrames
 from spikequant.exporter import Exporter
+from spikequant.float_trace import FloatTrace
 from spikequant.formats import QFormat
 from spikequant.hookspecs import hookimpl
+from spikequant.importer import Finding, Imported, ImportedModel, ImportedProgram, Importer, InspectedNode, Inspection
 from spikequant.learner import Learner, LearnerState, Progress
 from spikequant.lif_neuron import LifNeuron
-from spikequant.model import InputCoding, Model, Observation, Recording, SpikingModel
+from spikequant.model import InputCoding, Model, Observation, Recording, SpikingModel, States
 from spikequant.network import Network
 from spikequant.neuron import Neuron, SteppedNeuron, Variable
 from spikequant.quantity import Quantity
@@ -24,7 +26,15 @@ __all__ = [
     "EventFrames",
     "Executable",
     "Exporter",
+    "Finding",
+    "FloatTrace",
+    "Imported",
+    "ImportedModel",
+    "ImportedProgram",
+    "Importer",
     "InputCoding",
+    "InspectedNode",
+    "Inspection",
     "Learner",
     "LearnerState",
     "LifNeuron",
@@ -42,6 +52,7 @@ __all__ = [
     "Selector",
     "SpikingModel",
     "Split",
+    "States",
     "SteppedNeuron",
     "Variable",
     "hookimpl",

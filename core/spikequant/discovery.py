@@ -19,6 +19,7 @@ from spikequant import hookspecs
 from spikequant.backend import Backend
 from spikequant.dataset import Dataset
 from spikequant.exporter import Exporter
+from spikequant.importer import Importer
 from spikequant.learner import Learner
 from spikequant.network import Network
 from spikequant.neuron import Neuron
@@ -35,6 +36,7 @@ HOOKS = {
     "dataset": "spikequant_datasets",
     "network": "spikequant_networks",
     "exporter": "spikequant_exporters",
+    "importer": "spikequant_importers",
 }
 CONTRACTS: dict[str, type] = {
     "quantizer": Quantizer,
@@ -45,6 +47,7 @@ CONTRACTS: dict[str, type] = {
     "dataset": Dataset,
     "network": Network,
     "exporter": Exporter,
+    "importer": Importer,
 }
 FILE_HOOKS = {"energy table": "spikequant_energy_tables", "recipe": "spikequant_recipes"}
 COMMAND_HOOK = "spikequant_commands"

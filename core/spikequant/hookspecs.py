@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spikequant.backend import Backend
     from spikequant.dataset import Dataset
     from spikequant.exporter import Exporter
+    from spikequant.importer import Importer
     from spikequant.learner import Learner
     from spikequant.network import Network
     from spikequant.neuron import Neuron
@@ -242,6 +243,50 @@ def spikequant_exporters() -> list[type[Exporter]]:
         @hookimpl
         def spikequant_exporters():
             return [Archive]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def spikequant_importers() -> list[type[Importer]]:
+    """Offer importers: what ``spikequant import``, ``inspect`` and ``run`` read besides programs of our own.
+
+    A complete plugin module, reading one layer of whole weights from an archive::
+
+        import numpy as np
+        from spikequant import Finding, ImportedProgram, Importer, InspectedNode, Inspection, hookimpl
+        from spikequant.program import Dense, Flatten, Input, Readout, chain
+
+        class Weights(Importer):
+            name = "weights"
+            summary = "one layer of integer weights in an .npz, under the name 'weight'"
+            suffixes = (".npz",)
+
+            def __init__(self, *, timesteps: int | None = None):
+                self.timesteps = timesteps
+
+            def inspect(self, path):
+                weight = self._weight(path)
+                shown = f"{weight.dtype} {weight.shape}, {weight.min()} to {weight.max()}"
+                node = InspectedNode("fc", "weights", weight.shape[:1], {"weight": shown})
+                return Inspection("npz", (node,), (), {"input": weight.shape[1:]}, {"out": weight.shape[:1]})
+
+            def read(self, path):
+                weight = self._weight(path)
+                said = self.timesteps is not None
+                steps = self.timesteps if said else 4
+                text = f"the file names no timesteps; {steps} are taken, give others with --option timesteps=T"
+                nodes = [Input("input", weight.shape[1:]), Flatten("flatten"), Dense("fc", weight), Readout("out")]
+                findings = () if said else (Finding("assumed", "", text),)
+                return ImportedProgram(chain(nodes, steps), findings)
+
+            def _weight(self, path):
+                with np.load(path) as archive:
+                    return archive["weight"]
+
+        @hookimpl
+        def spikequant_importers():
+            return [Weights]
     """
     raise NotImplementedError
 

@@ -12,8 +12,10 @@ from click.testing import CliRunner
 
 from spikequant import Candidate, hookspecs
 from spikequant.exporter import export_to
+from spikequant.importer import ImportedProgram
 from spikequant.model import InputCoding, SpikingModel
 from spikequant.nir_profile import read_program
+from spikequant.oracle import run_oracle
 from spikequant.program import Dense, Input, Readout, chain
 from spikequant.registry import FILE_HOOKS, HOOKS, discover
 from spikequant.testing import backend_checks, learner_checks, neuron_checks, quantizer_checks, selector_checks
@@ -123,6 +125,22 @@ def test_the_exporter_writes_a_folder(offered, tmp_path):
     assert str(read_program(tmp_path / "out" / "model.nir")) == str(program)
     with np.load(tmp_path / "out" / "expected.npz") as archive:
         assert archive["out"].ravel().tolist() == [10, 20, 30]
+
+
+def test_the_importer_reads_and_inspects_a_file(offered, tmp_path):
+    np.savez(tmp_path / "fc.npz", weight=np.array([[2, -3]]))
+    importer = offered("spikequant_importers")
+    assert importer.claims(tmp_path / "fc.NPZ")
+    assert not importer.claims(tmp_path / "fc.nir")
+    inspection = importer.inspect(tmp_path / "fc.npz").to_json()
+    assert inspection["nodes"][0]["parameters"] == {"weight": "int64 (1, 2), -3 to 2"}
+    imported = importer.read(tmp_path / "fc.npz")
+    assert isinstance(imported, ImportedProgram)
+    assert [str(finding) for finding in imported.findings] == [
+        "assumed: the file names no timesteps; 4 are taken, give others with --option timesteps=T"
+    ]
+    trace = run_oracle(imported.program, np.array([[5, 1]]))
+    assert trace.outputs["out"].ravel().tolist() == [7, 14, 21, 28]
 
 
 def test_the_data_set_loads(offered):

@@ -73,6 +73,20 @@ class Recording:
 
 
 @dataclass(frozen=True, eq=False)
+class States:
+    """What a run in the present precision went through, for a comparison of precisions.
+
+    Attributes:
+        spikes: ``(timesteps, batch, *shape)`` under the name of each spiking layer: 0 and 1, or counts.
+        potentials: The potential after reset in real units, likewise; further state variables, and layers that put
+            out no spikes, under names of their own.
+    """
+
+    spikes: dict[str, Tensor]
+    potentials: dict[str, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
 class Observation:
     """What running a model in floats on some samples showed.
 
@@ -146,6 +160,22 @@ class Model(nn.Module, ABC):
         Raises:
             UsageError: The model computes in floats.
         """
+
+    def states(self, x: Tensor) -> States:
+        """Run in the present precision and return every spike and potential, in real units.
+
+        Both precisions use the same names and the same units: what differs between them is drift.
+
+        Args:
+            x: As :meth:`predict` takes it.
+
+        Raises:
+            UsageError: The model cannot tell; it is one that does not override this.
+        """
+        raise UsageError(
+            f"a {type(self).__name__} does not show its states (it has no states()), so precisions cannot be compared"
+            " layer by layer; compare accuracies"
+        )
 
     @abstractmethod
     def observe(self, x: Tensor) -> Observation:
