@@ -19,7 +19,7 @@ from spikequant.nir_profile.heaps import check_heaps
 MAX_BYTES = 1 << 30
 MAX_RATIO = 2048  # deflate packs at most 1032 to 1
 MAX_OBJECTS = 100_000
-MAX_DEPTH = 24
+MAX_DEPTH = 64  # two for each graph in a graph
 TEXT_BLOCK = 64
 
 
