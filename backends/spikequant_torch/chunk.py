@@ -102,7 +102,7 @@ class Chunk:
         emitted = _empty(steps, x, float_dtype(magnitude(self._program, node.name)))
         for k in range(steps):
             fires, state, overflow = neurons.step(x[k % x.shape[0]], state, t + k)
-            emitted[k].copy_(state[0] if node.graded else fires)
+            emitted[k].copy_(fires)
             self._tallies.stepped(node, fires, overflow)
             self._recorder.stepped(node, t + k, fires, state)
         if t + steps < self._program.timesteps:

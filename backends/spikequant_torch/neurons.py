@@ -31,8 +31,8 @@ class Neurons(ABC):
             t: The timestep.
 
         Returns:
-            Where it spikes (a graded node: where it puts out something else than zero) and where overflow
-            acted as bool masks (``None``: it cannot act), the new state between them.
+            Its spikes (of a graded node the new potential) as numbers or, where they are 0 or 1, as a bool mask;
+            the new state; and where overflow acted as a bool mask (``None``: it cannot act).
         """
 
     @abstractmethod
@@ -125,9 +125,9 @@ class SteppedNeurons(Neurons):
     def step(self, x: Tensor, state: State, t: int) -> tuple[Tensor, State, Tensor | None]:
         """See :meth:`Neurons.step`."""
         spikes, stored, overflow = self.node.advance(_array(x), tuple(_array(values) for values in state), t)
-        fires = torch.from_numpy(np.asarray(spikes) != 0).to(x.device)
+        emitted = torch.from_numpy(np.asarray(spikes)).to(x.device)
         acted = torch.from_numpy(np.asarray(overflow) != 0).to(x.device)
-        return fires, tuple(_tensor(array, x.device) for array in stored), acted
+        return emitted, tuple(_tensor(array, x.device) for array in stored), acted
 
 
 def _array(value: Tensor) -> IntArray:

@@ -45,7 +45,7 @@ class Tallies:
         tally.active += (int(per_element.sum()) if spikes else count(x != 0)) * repeat
 
     def stepped(self, node: SpikingNode, fires: Tensor, overflow: Tensor | None) -> None:
-        """Count the spikes of one timestep, or a graded node's values other than zero, and what overflow changed."""
+        """Count where a node put out other than zero at one timestep, and what overflow changed."""
         tally = self._of[node.name]
         tally.fires += count(fires)
         tally.saturations += 0 if overflow is None else count(overflow)
@@ -101,5 +101,5 @@ def set_bits(x: Tensor, bits: int) -> Tensor:
 
 
 def count(mask: Tensor) -> int:
-    """Return how many elements of a bool tensor are true; NumPy counts bytes many times faster than torch."""
+    """Return how many elements are true or other than zero; NumPy counts bytes many times faster than torch."""
     return int(np.count_nonzero(mask.numpy()) if mask.device.type == "cpu" else torch.count_nonzero(mask))

@@ -69,7 +69,7 @@ def weighted_counts(program: Program, node: Weighted | Lateral, x: Values) -> No
 
 
 def spiking_counts(program: Program, node: SpikingNode, steps: int, fires: int, saturations: int) -> NodeCounts:
-    """Counts of a spiking node after ``steps`` neuron updates; a graded node's ``fires`` are values other than zero."""
+    """Counts of a spiking node after ``steps`` neuron updates; ``fires`` of them put out other than zero."""
     x_bits = program.acc_bits(program.source_of(node.name).name)
     operations = tuple(Operation(o.name, o.bits, o.count * steps) for o in node.operations(x_bits))
     traffic = (Traffic("sram", "spikes", steps * node.emitted_bits),)

@@ -30,7 +30,7 @@ class NodeCounts:
         operations: Operations with their widths.
         traffic: Memory bits moved.
         steps: Neuron updates (neurons x timesteps x samples).
-        fires: Spikes put out; of a graded node the values other than zero.
+        fires: Values other than zero put out; several spikes of a neuron at one timestep count once.
         saturations: Stored potentials that overflow changed.
         inputs: Input values seen (for sparsity), and ``active`` those that were not zero.
     """

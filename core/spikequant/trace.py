@@ -1,7 +1,8 @@
 """The trace of a run: every spike and every stored potential of every timestep, in one file format.
 
-Normative: ``spikes/NAME`` uint8 and ``potential/NAME`` int32, both ``(timesteps, batch, *shape)``, for
-every spiking node, of a graded one the potential alone, which is what it puts out;
+Normative: ``spikes/NAME`` uint8, the number of spikes of each neuron and timestep, and ``potential/NAME``
+int32, both ``(timesteps, batch, *shape)``, for every spiking node, of a graded one the potential alone, which
+is what it puts out;
 ``potential/NAME.VARIABLE`` like it for each further state variable of the node;
 ``output/NAME`` int64 ``(timesteps, batch, classes)`` for readouts; ``counts`` as JSON.
 """

@@ -27,6 +27,8 @@ from spikequant.program.nodes import (
 from spikequant.program.spiking import SpikingNode
 
 CONSTANT_BITS = 48
+MOST_SPIKES = 255
+"""A trace holds the spikes of a neuron and timestep as uint8."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -105,6 +107,8 @@ def _check_state(node: SpikingNode) -> None:
         )
     if type(node.graded) is not bool:
         raise _wrong(node, "graded", repr(node.graded), "True or False")
+    if not node.graded and not (node.emitted_limits[0] == 0 < node.emitted_limits[1] <= MOST_SPIKES):
+        raise _wrong(node, "emitted_limits", node.emitted_limits, f"(0, n) with n from 1 to {MOST_SPIKES}")
     if not variables or len(set(variables)) < len(variables) or not all(VARIABLE.fullmatch(v) for v in variables):
         raise _wrong(node, "variables", variables, "different words of letters, digits and '_', the potential first")
     for field, values in (("state_bits", node.state_bits), ("state_limits", node.state_limits)):

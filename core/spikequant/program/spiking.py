@@ -31,8 +31,9 @@ class SpikingNode(Node):
         u_bits: Width of the stored potential; bounds what ``potential/NAME`` may hold.
         variables: Names of the stored state variables, the potential first. Those after it are
             ``potential/NAME.VARIABLE`` in a trace.
-        graded: What the node puts out: spikes in {0, 1}, or, if true, its stored potential. A trace then holds
-            no ``spikes/NAME``, since ``potential/NAME`` is what was emitted.
+        graded: What the node puts out: spikes, or, if true, its stored potential. A trace then holds no
+            ``spikes/NAME``, since ``potential/NAME`` is what was emitted. Spikes are 0 or 1; a kind that puts out
+            several at a timestep says so in :attr:`emitted_limits`, at most 255.
         implementations: Under a backend's name a file with which that backend runs the kind where this
             class cannot be imported; what the file must define is the backend's to say.
     """
@@ -60,8 +61,8 @@ class SpikingNode(Node):
             u: Stored potential, like ``x``.
 
         Returns:
-            Spikes in {0, 1} (of a graded node the new potential), the new stored potential, and 1 where
-            overflow acted; all like ``x``.
+            Spikes within :attr:`emitted_limits` (of a graded node the new potential), the new stored potential,
+            and 1 where overflow acted; all like ``x``.
         """
         raise TypeError(f"{type(self).__name__} has no step() of its own; call advance()")
 
@@ -86,22 +87,25 @@ class SpikingNode(Node):
             t: The timestep, from 0.
 
         Returns:
-            Spikes in {0, 1}, or of a graded node the new potential; the new state; and 1 for each neuron in
-            which overflow changed what is stored; all arrays like ``x``. Where ``variables`` holds the
-            potential alone this is :meth:`step`.
+            Spikes within :attr:`emitted_limits`, or of a graded node the new potential; the new state; and 1 for
+            each neuron in which overflow changed what is stored; all arrays like ``x``. Where ``variables`` holds
+            the potential alone this is :meth:`step`.
         """
         spikes, stored, overflowed = self.step(x, state[0])
         return spikes, (stored,), overflowed
 
     @property
     def emitted_limits(self) -> tuple[int, int]:
-        """Smallest and largest value put out: 0 and 1, or of a graded node the limits of its potential."""
+        """Smallest and largest value put out: 0 and 1, or of a graded node the limits of its potential.
+
+        A kind that emits up to n spikes at a timestep returns ``(0, n)``, n at most 255.
+        """
         return self.potential_limits if self.graded else (0, 1)
 
     @property
     def emitted_bits(self) -> int:
-        """Width of what one neuron puts out at a timestep: 1, or of a graded node that of its potential."""
-        return self.state_bits[0] if self.graded else 1
+        """Width of what one neuron puts out at a timestep: of a count of spikes, or of a graded node's potential."""
+        return self.state_bits[0] if self.graded else self.emitted_limits[1].bit_length()
 
     @property
     def state_bits(self) -> tuple[int, ...]:

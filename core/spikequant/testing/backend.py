@@ -13,7 +13,15 @@ from spikequant.program import IntArray, Node, Program, SpikingNode
 from spikequant.testing.kit import Contract
 from spikequant.testing.limits import Limits, plain
 from spikequant.testing.programs import accepted_programs, random_inputs
-from spikequant.testing.strangers import LateLif, Riser, Toggle, graded_programs, with_neuron, with_stranger
+from spikequant.testing.strangers import (
+    LateLif,
+    Riser,
+    Toggle,
+    counted_programs,
+    graded_programs,
+    with_neuron,
+    with_stranger,
+)
 from spikequant.trace import Trace, joined
 from spikequant.verify import compare
 
@@ -51,8 +59,8 @@ def check_counts(backend: Backend) -> None:
         assert counts.samples == BATCH, f"{where}: counts.samples is {counts.samples}, and {BATCH} were run"
         for name, spikes in trace.spikes.items():
             assert name in counts.nodes, f"{where}: counts lack spiking node '{name}'"
-            fires, seen = counts.nodes[name].fires, int(spikes.sum())
-            assert fires == seen, f"{where}: node '{name}': counts say {fires} spikes, and the trace holds {seen}"
+            fires, seen = counts.nodes[name].fires, int(np.count_nonzero(spikes))
+            assert fires == seen, f"{where}: node '{name}': counts say {fires} fires, and the trace holds {seen}"
 
 
 def check_unrecorded(backend: Backend) -> None:
@@ -145,6 +153,12 @@ def check_graded_neurons(backend: Backend) -> None:
         _assert_runs_or_refuses(backend, program, f"a graded neuron, {what}")
 
 
+def check_counted_spikes(backend: Backend) -> None:
+    """A kind that puts out several spikes at a timestep is refused by name, or runs with its own integers."""
+    for what, program in counted_programs().items():
+        _assert_runs_or_refuses(backend, program, f"a neuron with several spikes a step, {what}")
+
+
 def _assert_runs_or_refuses(backend: Backend, program: Program, what: str) -> None:
     """The neuron named ``cell`` runs with the oracle's integers and number of fires, or is refused by its name."""
     inputs, text = random_inputs(program, BATCH, seed=1), ""
@@ -216,6 +230,7 @@ backend_checks: Contract[Backend] = Contract(
         check_refuses_unknown_kinds,
         check_unknown_neurons,
         check_graded_neurons,
+        check_counted_spikes,
     ),
     skip=_unavailable,
 )

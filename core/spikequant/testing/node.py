@@ -22,7 +22,7 @@ def check_starts(program: Program) -> None:
 
 
 def check_advances(program: Program) -> None:
-    """Spikes and overflow are 0 or 1, the state stays an integer array within its limits, all of the input's shape.
+    """Spikes lie in their limits, overflow is 0 or 1, the state stays in its limits, all of the input's shape.
 
     A graded node puts out its new potential in place of spikes.
     """
@@ -38,8 +38,10 @@ def check_advances(program: Program) -> None:
                     stored = np.array_equal(values, state[0])
                     assert stored, f"{_label(node)}: {where} puts out something else than its potential; it is graded"
                     continue
-                binary = bool(np.isin(values, (0, 1)).all())
-                assert binary, f"{_label(node)}: {where} gives {what} {values.min()}..{values.max()}; it takes 0 or 1"
+                low, high = node.emitted_limits if what == "spikes" else (0, 1)
+                inside = low <= int(values.min()) and int(values.max()) <= high
+                needed = "0 or 1" if (low, high) == (0, 1) else f"{low} to {high}"
+                assert inside, f"{_label(node)}: {where} gives {what} {values.min()}..{values.max()}; it takes {needed}"
 
 
 def check_arguments_unchanged(program: Program) -> None:

@@ -17,6 +17,7 @@ from spikequant.program import (
     Lif,
     Node,
     Operation,
+    PoolSum,
     Program,
     Readout,
     Shape,
@@ -151,6 +152,37 @@ class Gauge(SpikingNode):
         return Operation("shift", self.u_bits), Operation("add", x_bits), Operation("compare", self.u_bits), *writes
 
 
+@dataclass(frozen=True, eq=False)
+class Burst(SpikingNode):
+    """A neuron plugin's kind that puts out up to ``most`` spikes at a timestep, one for each 3 of its potential."""
+
+    most: int = 5
+    kind: ClassVar[str] = "burst"
+
+    @property
+    def potential_limits(self) -> tuple[int, int]:
+        """Two's complement."""
+        return -(1 << (self.u_bits - 1)), (1 << (self.u_bits - 1)) - 1
+
+    @property
+    def emitted_limits(self) -> tuple[int, int]:
+        """None to ``most``."""
+        return 0, self.most
+
+    def step(self, x: IntArray, u: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """H = X + U; n = min(max(floor(H / 3), 0), most); U = clamp(H - 3 n)."""
+        h = x + u
+        spikes = np.clip(h // 3, 0, self.most)
+        kept = h - 3 * spikes
+        stored = np.clip(kept, *self.potential_limits)
+        return spikes, stored, (stored != kept).astype(np.int64)
+
+    def operations(self, x_bits: int) -> tuple[Operation, ...]:
+        """Two adds, as many compares as spikes, one register write."""
+        compares = Operation("compare", x_bits, self.most)
+        return Operation("add", x_bits, 2), compares, Operation("register", self.u_bits)
+
+
 def with_neuron(node: SpikingNode) -> Program:
     """Return a small program around ``node``, named in it as it is."""
     codes = np.array([[2, -1, 3], [1, 1, -2]])
@@ -182,6 +214,36 @@ def graded_programs() -> dict[str, Program]:
     return {
         "small": with_neuron(Gauge("cell", u_bits=4)),
         "wide": chain(wide, timesteps=4),
+        "over images": chain(image, timesteps=4),
+        "in a loop": Program(looped, edges, timesteps=5),
+    }
+
+
+def counted_programs() -> dict[str, Program]:
+    """Return programs around a :class:`Burst` named ``cell``: small, with 255 spikes, over images, in a loop."""
+    many = [
+        Input("input", (3,), bits=12, signed=True, coding="per_step"),
+        Burst("cell", u_bits=16, most=255),
+        Dense("out", np.array([[1, -2, 3]]), bits=4),
+        Readout("readout"),
+    ]
+    image = [
+        Input("input", (2, 5, 4), bits=5, signed=True, coding="per_step"),
+        Burst("cell", u_bits=4),
+        PoolSum("pool", stride=(1, 1)),
+        Conv2d("conv", np.arange(-9, 9).reshape(1, 2, 3, 3), bits=6, padding=(1, 1)),
+        Lif("lif", theta=np.array(40), u_bits=9),
+    ]
+    looped = (
+        Input("input", (3,), bits=3, coding="per_step"),
+        Add("sum"),
+        Burst("cell", u_bits=5),
+        Dense("back", np.array([[0, -2, 1], [1, 0, -1], [-3, 1, 0]]), bits=4),
+    )
+    edges = (Edge("input", "sum"), Edge("back", "sum"), Edge("sum", "cell"), Edge("cell", "back", delayed=True))
+    return {
+        "small": with_neuron(Burst("cell", u_bits=4, most=2)),
+        "255 spikes": chain(many, timesteps=4),
         "over images": chain(image, timesteps=4),
         "in a loop": Program(looped, edges, timesteps=5),
     }
