@@ -122,6 +122,7 @@ class ImportedModel(Imported, ABC):
         neuron_options: Its options.
         quantizer: Name of the quantizer that a recipe has by default.
         quantizer_options: Its options.
+        learner: Name of the learner that a recipe has by default: one that leaves the model as it is.
         parameters: The ``state_dict`` of the network's model.
     """
 
@@ -134,6 +135,7 @@ class ImportedModel(Imported, ABC):
     neuron_options: dict[str, Any]
     quantizer: str
     quantizer_options: dict[str, Any]
+    learner: str
     parameters: Mapping[str, Tensor]
 
     @abstractmethod

@@ -121,6 +121,10 @@ class SteppedNeuron(Neuron):
             spikes.append(s)
         return torch.stack(spikes)
 
+    def potential_lsb(self, lsb: Tensor) -> Tensor:
+        """Return the real size of one unit of the stored potential, given that of the input: the same by default."""
+        return lsb
+
     @abstractmethod
     def lower(self, name: str, lsb: Tensor, shape: Shape) -> SpikingNode:
         """Return the integer node.

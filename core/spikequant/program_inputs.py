@@ -50,7 +50,8 @@ def program_inputs(program: Program, x: IntArray) -> IntArray:
 
     A ``direct`` input takes the samples as they are. A ``per_step`` input takes spikes or counts. If the program
     names a rate coding, that makes spikes of the samples, and they arrive one timestep after they were sent, so that
-    nothing arrives at the first. Otherwise samples are frames, one per timestep, and frame t arrives at t.
+    nothing arrives at the first. Otherwise samples are frames, one per timestep, and frame t arrives at t; a frame of
+    another shape with as many elements is reshaped, such as ``(channels, length)`` for ``(channels, 1, length)``.
 
     Args:
         program: With one input node.
@@ -67,8 +68,8 @@ def program_inputs(program: Program, x: IntArray) -> IntArray:
         return x
     text = program.provenance.get(CODING_KEY)
     if not isinstance(text, str):
-        if x.shape[1:] == (program.timesteps, *node.shape):
-            return np.moveaxis(x, 0, 1)
+        if x.shape[1:2] == (program.timesteps,) and math.prod(x.shape[2:]) == math.prod(node.shape):
+            return np.moveaxis(x, 0, 1).reshape(program.timesteps, len(x), *node.shape)
         raise UsageError(
             f"input '{node.name}' takes spikes per timestep, and the program does not say how to make them from"
             f" samples (no '{CODING_KEY}' in its provenance); give it spikes of shape"

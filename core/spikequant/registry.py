@@ -37,6 +37,8 @@ COMMANDS = (
     "explore",
     "export",
     "fetch",
+    "import",
+    "inspect",
     "memory",
     "plugins",
     "quantize",

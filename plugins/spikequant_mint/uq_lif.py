@@ -56,6 +56,10 @@ class UqLif(LifNeuron):
         kept = rounded(h * 2.0**-FRACTION) * (1 - s.detach())
         return s.to(x.dtype), kept.clamp(-top, top).to(x.dtype)
 
+    def potential_lsb(self, lsb: Tensor) -> Tensor:
+        """Return one code of the potential's own scale, which the weights' does not touch."""
+        return self._constants(lsb)[1] * 2.0**FRACTION
+
     def lower(self, name: str, lsb: Tensor, shape: Shape) -> ScaledLif:
         """Return the ``scaled_lif`` node."""
         multiplier, _, theta = self._constants(lsb)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 import warnings
 from collections.abc import Sequence
@@ -29,7 +30,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command under ``cmd_name``, loading nothing else."""
         if cmd_name in COMMANDS:
-            command = importlib.import_module(f"spikequant.cli.{cmd_name}").command
+            module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+            command = importlib.import_module(f"spikequant.cli.{module}").command
             return command if isinstance(command, click.Command) else None
         if any(offer.name == cmd_name for offer in registry().of("command")):
             found: click.Command = registry().get("command", cmd_name)

@@ -78,12 +78,14 @@ class States:
 
     Attributes:
         spikes: ``(timesteps, batch, *shape)`` under the name of each spiking layer: 0 and 1, or counts.
-        potentials: The potential after reset in real units, likewise; further state variables, and layers that put
-            out no spikes, under names of their own.
+        potentials: The potential after reset in real units, likewise; further state variables under
+            ``NAME.VARIABLE``, and layers that put out no spikes under their names.
+        thresholds: Of firing, in the same units, for layers that have one: a number, or one per channel or neuron.
     """
 
     spikes: dict[str, Tensor]
     potentials: dict[str, Tensor]
+    thresholds: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

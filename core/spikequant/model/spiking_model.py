@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from spikequant.errors import UsageError
 from spikequant.layers import FlattenLayer, Layer, PoolOrLayer, PoolSumLayer, ReadoutLayer
 from spikequant.model.lower import lower_stages
-from spikequant.model.model import InputCoding, Model, NeuronFactory, Observation, Precision, Recording
+from spikequant.model.model import InputCoding, Model, NeuronFactory, Observation, Precision, Recording, States
 from spikequant.model.stages import FLOAT32_BITS, Stage, make_stages
 from spikequant.model.weighted_layer import WeightedLayer
 from spikequant.program import Program
@@ -114,6 +114,21 @@ class SpikingModel(Model):
         return Recording(spikes, potentials, acc.double().cumsum(dim=0).long())
 
     @torch.no_grad()
+    def states(self, x: Tensor) -> States:
+        """Run in the present precision, in evaluation mode, and return every spike and potential in real units."""
+        seen = Recording({}, {}, torch.empty(0))
+        with self._evaluating():
+            self._run(x, seen)
+            potentials = {
+                stage.neuron_name: _in_reals(stage, seen.potentials[stage.neuron_name])
+                for stage in self.stages
+                if stage.neuron
+            }
+        known = {name: getattr(neuron, "v_th", None) for name, neuron in self.neurons.items()}
+        thresholds = {name: torch.tensor(float(v_th)) for name, v_th in known.items() if isinstance(v_th, (int, float))}
+        return States(seen.spikes, potentials, thresholds)
+
+    @torch.no_grad()
     def observe(self, x: Tensor) -> Observation:
         """Run in evaluation mode; potentials count as programs count them, in inputs of 1 through weights of 1.
 
@@ -202,6 +217,14 @@ class SpikingModel(Model):
             recording.spikes[stage.neuron_name] = fired
             recording.potentials[stage.neuron_name] = torch.stack(potentials)
         return fired.to(x.dtype)
+
+
+def _in_reals(stage: Stage, potential: Tensor) -> Tensor:
+    """Return stored potentials ``(timesteps, batch, *shape)`` in real units, whatever the layer computes in."""
+    if stage.weights is None or stage.weights.quantizer is None or stage.neuron is None:
+        return potential
+    lsb = stage.neuron.potential_lsb(stage.weights.folded().lsb.double())
+    return potential.double() * lsb.reshape((1, 1, -1) + (1,) * (potential.dim() - 3))
 
 
 def _in_units(stage: Stage, potential: Tensor) -> Tensor:

@@ -103,9 +103,18 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         raise UsageError(f"recipe {path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"recipe {path} is not TOML: {one_line(error)}") from error
+    apply_changes(table, changes)
+    return parse_recipe(table, str(path))
+
+
+def apply_changes(table: dict[str, Any], changes: Sequence[str]) -> None:
+    """Apply changes such as ``quantizer.bits=2`` to a recipe's nested tables, in place.
+
+    Raises:
+        UsageError: One is not of that form.
+    """
     for change in changes:
         _apply(table, change)
-    return parse_recipe(table, str(path))
 
 
 def parse_recipe(table: dict[str, Any], source: str) -> Recipe:

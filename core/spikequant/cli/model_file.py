@@ -1,0 +1,57 @@
+"""The file that ``run`` is given: a program of our own, or what an importer makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spikequant.cli.common import load_program, parse_options
+from spikequant.cli.import_options import importer_for, known_options, taken, tell
+from spikequant.importer import Finding, ImportedModel
+from spikequant.importing import has_profile, is_claimed, read_file
+from spikequant.program import Program
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A network in a file.
+
+    Attributes:
+        network: The program, or the model in floats.
+        importer: Who read it; empty for a program of our own.
+        options: Words of ``--option`` that were not the importer's.
+        findings: What the importer has to say.
+    """
+
+    network: Program | ImportedModel
+    importer: str
+    options: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def open_model(path: Path, importer: str | None, words: Mapping[str, Any], options: tuple[str, ...]) -> ModelFile:
+    """Read a file, and tell what was found on the way.
+
+    A file with a quantization profile is our own, unless an importer or one of its options is given.
+
+    Args:
+        path: The file.
+        importer: Who is to read it.
+        words: Options of every importer, see :func:`~spikequant.cli.import_options.import_options`.
+        options: Words of ``--option``; an importer takes those that it knows.
+
+    Raises:
+        SpikequantError: It cannot be read.
+    """
+    if importer is None and not taken(words) and (has_profile(path) or not is_claimed(path)):
+        return ModelFile(load_program(path), "", options)
+    known = known_options(path, importer)
+    mine = tuple(text for text in options if text.partition("=")[0] in known)
+    reader = importer_for(path, importer, taken(words, parse_options(mine)))
+    read = read_file(reader, path)
+    tell(read.findings)
+    rest = tuple(text for text in options if text not in mine)
+    network = read if isinstance(read, ImportedModel) else read.program
+    return ModelFile(network, reader.name, rest, read.findings)
