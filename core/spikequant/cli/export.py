@@ -11,9 +11,10 @@ import click
 from spikequant.cli.common import data_dir_option, emit, json_option, load_program, load_samples, parse_options, plain
 from spikequant.errors import UsageError
 from spikequant.exporter import Exporter, check_target, export_to
+from spikequant.nir_profile import NIR_VERSIONS, NirVersion, PlainForm, beyond_nir, write_plain
 from spikequant.program import Program, integers
 from spikequant.program_inputs import program_inputs
-from spikequant.registry import registry
+from spikequant.registry import node_kinds, registry
 from spikequant.runs import RunFolder
 from spikequant.runs.export import Export, export_run
 
@@ -29,6 +30,9 @@ NIR = "nir"
 @click.option("--data", help="Data set of the samples to write; default: the one the model was trained on.")
 @click.option("--split", type=click.Choice(["train", "test"]), help="Of the samples to write; default: test.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the exporter; repeatable.")
+@click.option("--plain", "as_plain", is_flag=True, help="Leave the profile out: a file for other readers of NIR.")
+@click.option("--nir-version", type=click.Choice(NIR_VERSIONS), help="With --plain, whose layout; default: 1.0.8.")
+@click.option("--unit-gain", is_flag=True, help="With --plain, r = 1 and v_leak = 0 in every LIF, the weights scaled.")
 @data_dir_option
 @json_option
 def command(
@@ -41,6 +45,9 @@ def command(
     data: str | None,
     split: str | None,
     options: tuple[str, ...],
+    as_plain: bool,
+    nir_version: NirVersion | None,
+    unit_gain: bool,
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -48,12 +55,14 @@ def command(
 
     For nir, MODEL is a run folder and DESTINATION a file, by default MODEL/model.nir. The integers are checked
     against the trained model on calibration samples first; if any spike or state differs, nothing is written.
+    With --plain, MODEL may also be a .nir file with profile, and DESTINATION must be given for it.
 
     For an exporter of a plugin, MODEL is a .nir file or a run folder, and DESTINATION a folder to make.
     """
     if destination is not None and out is not None:
         raise UsageError(f"the destination is given twice, as {destination} and as --out {out}; give one")
     place = destination or out
+    form = _form(target, nir_version, as_plain=as_plain, unit_gain=unit_gain)
     if target != NIR:
         if place is None:
             raise UsageError(f"--to {target} needs the folder to make; give it behind the model")
@@ -68,8 +77,36 @@ def command(
     for option, value in given.items():
         if value:
             raise UsageError(f"{option} is for the exporters of plugins; leave it out with --to nir")
+    if form is not None and model.is_file():
+        _rewrite(model, place, form, as_json=as_json)
+        return
     path = place or model / "model.nir"
-    _report_file(path, export_run(RunFolder(model), path, samples=samples, data_dir=data_dir), as_json=as_json)
+    export = export_run(RunFolder(model), path, samples=samples, data_dir=data_dir, plain=form)
+    _report_file(path, export, as_json=as_json)
+
+
+def _form(target: str, nir_version: NirVersion | None, *, as_plain: bool, unit_gain: bool) -> PlainForm | None:
+    """Return the form of a plain file, or ``None`` where the profile is written."""
+    given = {"--plain": as_plain, "--nir-version": nir_version, "--unit-gain": unit_gain}
+    named = [option for option, value in given.items() if value]
+    if named and target != NIR:
+        raise UsageError(f"{named[0]} is for .nir files; leave it out with --to {target}")
+    if named and not as_plain:
+        raise UsageError(f"{named[0]} is for files without the profile; add --plain")
+    return PlainForm(nir_version or PlainForm.nir_version, unit_gain) if as_plain else None
+
+
+def _rewrite(model: Path, place: Path | None, form: PlainForm, *, as_json: bool) -> None:
+    """Write the program of a ``.nir`` file as a plain one."""
+    if place is None or place.resolve() == model.resolve():
+        raise UsageError(f"{model} would lose its profile; give another file as DESTINATION")
+    program = load_program(model)
+    write_plain(program, place, form, node_kinds())
+    if as_json:
+        emit({"file": str(place), "beyond_nir": {item.rule: None for item in beyond_nir(program, kinds=node_kinds())}})
+        return
+    plain.print(str(program))
+    plain.print(f"written: {place}")
 
 
 def _program(model: Path, data_dir: Path | None) -> Program:

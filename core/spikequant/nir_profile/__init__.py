@@ -5,7 +5,7 @@ from spikequant.nir_profile.fields import Fields
 from spikequant.nir_profile.fields_of_file import read_fields
 from spikequant.nir_profile.graph import build_graph
 from spikequant.nir_profile.neurons import BeyondMapping, NodeMapping
-from spikequant.nir_profile.plain import NIR_VERSIONS, NirVersion, plain_graph, write_plain
+from spikequant.nir_profile.plain import NIR_VERSIONS, NirVersion, PlainForm, plain_graph, write_plain
 from spikequant.nir_profile.profile import PROFILE_VERSION
 from spikequant.nir_profile.read import program_of, read_program
 from spikequant.nir_profile.read_graph import read_graph
@@ -19,6 +19,7 @@ __all__ = [
     "Fields",
     "NirVersion",
     "NodeMapping",
+    "PlainForm",
     "acted_counts",
     "beyond_nir",
     "build_graph",

@@ -38,6 +38,15 @@ def write_program(
     """
     content = io.BytesIO()  # the HDF5 library itself crashes on a full disk
     nir.write(content, build_graph(program, beyond_counts, kinds))
+    write_file(content, path)
+
+
+def write_file(content: io.BytesIO, path: str | os.PathLike[str]) -> None:
+    """Write ``content`` as the file ``path``, which appears whole or not at all.
+
+    Raises:
+        NirError: The file cannot be written.
+    """
     target = Path(path)
     if not target.name:
         raise NirError(f"'{target}' names no file; end it with a file's name such as model.nir")

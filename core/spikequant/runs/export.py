@@ -15,7 +15,7 @@ from torch import Tensor
 from spikequant.counts import Counts
 from spikequant.errors import RunError
 from spikequant.model import Model, as_input, at_once
-from spikequant.nir_profile import BeyondNir, acted_counts, beyond_nir, write_program
+from spikequant.nir_profile import BeyondNir, PlainForm, acted_counts, beyond_nir, write_plain, write_program
 from spikequant.oracle import run_oracle
 from spikequant.program import Program, Weighted, integers
 from spikequant.program_inputs import DATA_OPTIONS_KEY, program_inputs
@@ -50,7 +50,14 @@ class Export:
     overflows: Mapping[str, int]
 
 
-def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, data_dir: Path | None = None) -> Export:
+def export_run(
+    folder: RunFolder,
+    path: Path,
+    *,
+    samples: int | None = None,
+    data_dir: Path | None = None,
+    plain: PlainForm | None = None,
+) -> Export:
     """Write the quantized model of ``folder`` to ``path``.
 
     Args:
@@ -58,6 +65,7 @@ def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, dat
         path: The ``.nir`` file.
         samples: Training samples to calibrate and check on; see :func:`calibration_samples`.
         data_dir: Where data sets lie.
+        plain: Write a plain file of this form, without the profile, for the readers of others.
 
     Raises:
         RunError: The run is not complete, its ends are floats, or the integers differ from the trained model's.
@@ -84,7 +92,10 @@ def export_run(folder: RunFolder, path: Path, *, samples: int | None = None, dat
         raise RunError(f"the exported integers differ from the trained model: {verdict}; nothing was written")
     kinds = node_kinds()
     acted = acted_counts(program, expected.counts, kinds)
-    write_program(program, path, acted, kinds=kinds)
+    if plain is None:
+        write_program(program, path, acted, kinds=kinds)
+    else:
+        write_plain(program, path, plain, kinds)
     return Export(program, verdict, beyond_nir(program, acted, kinds), len(x), model.overflows)
 
 
