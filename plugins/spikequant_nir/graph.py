@@ -21,7 +21,7 @@ STATE_KINDS = frozenset({"IF", "LIF", "LI", "I", "CubaLIF", "CubaLI"})
 WEIGHT_KINDS = frozenset({"Affine", "Linear", "Conv1d", "Conv2d"})
 PLAIN_KINDS = frozenset({"Input", "Output", "SumPool2d", "AvgPool2d", "Flatten", "Scale", "Delay"})
 KINDS = SPIKING_KINDS | STATE_KINDS | WEIGHT_KINDS | PLAIN_KINDS
-MAX_VALUES = 1 << 28
+MAX_VALUES = 1 << 27
 TEXT_VERSION = 1
 
 
