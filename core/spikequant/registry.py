@@ -33,6 +33,7 @@ __all__ = [
 COMMANDS = (
     "calibrate",
     "doctor",
+    "drift",
     "energy",
     "explore",
     "export",

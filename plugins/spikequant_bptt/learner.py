@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from spikequant import Learner, LearnerState, Model, Progress, SpikingModel, Split
+from spikequant import Learner, LearnerState, Model, Progress, Split
 from spikequant.errors import UsageError
 from spikequant.model import as_input
 
@@ -40,7 +41,7 @@ class Bptt(Learner):
 
     def start(self, model: Model, *, epochs: int, seed: int) -> torch.optim.Optimizer:
         """Return AdamW; only weight matrices and kernels decay."""
-        _layers(model)
+        _trainable(model)
         decay = [p for p in model.parameters() if p.dim() > 1]
         rest = [p for p in model.parameters() if p.dim() <= 1]
         groups = [{"params": decay, "weight_decay": self.weight_decay}, {"params": rest, "weight_decay": 0.0}]
@@ -58,7 +59,7 @@ class Bptt(Learner):
         progress: Progress = lambda done, total: None,
     ) -> Mapping[str, float]:
         """Train one pass over ``data`` in an order keyed by seed and epoch."""
-        layers = _layers(model)
+        _trainable(model)
         if not isinstance(state, torch.optim.Optimizer):
             raise TypeError(f"learner 'bptt' was given a {type(state).__name__} as state; it needs its optimizer")
         device = next(model.parameters()).device
@@ -74,7 +75,7 @@ class Bptt(Learner):
             if self.shift:
                 x = _shifted(x, random.integers(-self.shift, self.shift + 1, size=2))
             y = torch.from_numpy(data.y[chosen]).to(device)
-            logits = layers(x)
+            logits = model(x)
             loss = F.cross_entropy(logits, y)
             state.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -89,10 +90,11 @@ class Bptt(Learner):
             group["lr"] = self.lr * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-def _layers(model: Model) -> SpikingModel:
-    if not isinstance(model, SpikingModel):
+def _trainable(model: Model) -> Model:
+    """Return ``model`` if it offers a differentiable ``forward(x)``, which returns logits ``(batch, classes)``."""
+    if type(model).forward is nn.Module.forward:
         raise UsageError(
-            f"learner 'bptt' trains chains of layers, and was given a {type(model).__name__};"
+            f"learner 'bptt' trains models with a differentiable forward(), and was given a {type(model).__name__};"
             " choose another network, or the learner of this one"
         )
     return model

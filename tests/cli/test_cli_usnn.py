@@ -101,8 +101,8 @@ def test_training_says_how_far_it_is(spikequant, recipe, tmp_path):
     [
         (
             ["learner.name=bptt"],
-            "learner 'bptt' trains chains of layers, and was given a UsnnModel; choose another network, or the"
-            " learner of this one",
+            "learner 'bptt' trains models with a differentiable forward(), and was given a UsnnModel; choose another"
+            " network, or the learner of this one",
         ),
         (["learner.mu=11"], "learner 'stdp' refuses its options: mu is 11.0; it must be a finite number, 0 to 10"),
         (
