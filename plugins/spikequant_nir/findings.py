@@ -18,9 +18,11 @@ class Notes:
 
     Attributes:
         repair: Mend a fault that can be mended safely; otherwise such a fault is an error.
+        names: Under which name the network has a node of the file; filled when that is known.
     """
 
     repair: bool = False
+    names: dict[str, str] = field(default_factory=dict)
     _found: dict[tuple[Level, str], list[str]] = field(default_factory=dict)
 
     def add(self, level: Level, node: str, text: str) -> None:
@@ -42,7 +44,10 @@ class Notes:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return all findings, repairs first, then in the order found."""
-        made = [_finding(level, text, nodes) for (level, text), nodes in self._found.items()]
+        made = [
+            _finding(level, text, [self.names.get(node, node) for node in nodes])
+            for (level, text), nodes in self._found.items()
+        ]
         return tuple(sorted(made, key=lambda finding: finding.level != "repaired"))
 
 

@@ -40,8 +40,8 @@ def _check_neurons(flat: Flat) -> None:
     if left:
         loop = min(name_of(path) for path in left)
         raise NirError(
-            f"node '{loop}': a cycle without a neuron leads to it, whose value would depend on itself within one step; export"
-            " it again with a neuron in the cycle"
+            f"node '{loop}': a cycle without a neuron leads to it, whose value would depend on itself within one step;"
+            " export it again with a neuron in the cycle"
         )
 
 

@@ -58,6 +58,7 @@ def read_file(path: FilePath, notes: Notes) -> NirFile:
     except DAMAGE as error:
         reason = one_line(error) or type(error).__name__
         raise NirError(f"{path}: its fields make no sense ({reason}); export the network again") from error
+    notes.names = {node.origin: node.name for node in graph.nodes}
     version = data.get("version")
     return NirFile(graph, version if isinstance(version, str) else "", raw.metadata)
 
