@@ -36,7 +36,7 @@ from spikequant.registry import node_kinds
 from spikequant.trace import Trace
 from spikequant_lava import environment
 from spikequant_lava.implementations import Kinds, implementation_of, is_implemented
-from spikequant_lava.job import Plan
+from spikequant_lava.job import PROCESSES, Plan
 from spikequant_lava.results import read_result, trace_of
 from spikequant_lava.supervisor import RUNNER, run_job_file
 
@@ -56,6 +56,7 @@ class LavaExecutable(Executable):
         kinds: Mappings of plugins' neuron kinds.
         timeout_s: See below.
         runner: Folder that holds the package ``lava_job``.
+        processes: Largest number of Lava's processes for the program's nodes.
 
     Attributes:
         timeout_s: Seconds after which a run counts as hung; by default from the program's size.
@@ -69,8 +70,9 @@ class LavaExecutable(Executable):
         kinds: Kinds | None = None,
         timeout_s: float | None = None,
         runner: Path = RUNNER,
+        processes: int = PROCESSES,
     ) -> None:
-        self._plan = Plan(program, kinds)
+        self._plan = Plan(program, kinds, processes)
         self._python = python
         self._runner = runner
         self.timeout_s = timeout_s
@@ -106,6 +108,8 @@ class LavaBackend(Backend):
     """Runs programs on lava-nc 0.10.0, Intel's simulator of Loihi, in an interpreter of its own.
 
     Args:
+        processes: Largest number of Lava's processes for the nodes of a program; each is a process of the
+            operating system. A program with more nodes and relays shares them.
         kinds: Mappings of plugins' neuron kinds; default: those of the installed plugins.
     """
 
@@ -126,7 +130,10 @@ class LavaBackend(Backend):
         Readout,
     )
 
-    def __init__(self, kinds: Kinds | None = None) -> None:
+    def __init__(self, processes: int = PROCESSES, kinds: Kinds | None = None) -> None:
+        if processes < 1:
+            raise ValueError(f"processes is {processes}; it must be 1 or more")
+        self._processes = processes
         self._given = kinds
 
     @property
@@ -162,7 +169,7 @@ class LavaBackend(Backend):
         available = self.availability()
         if not available.ready:
             raise BackendError(f"backend 'lava' is not ready: {available.detail}; {available.remedy}")
-        return LavaExecutable(program, environment.current().python, kinds=self._kinds)
+        return LavaExecutable(program, environment.current().python, kinds=self._kinds, processes=self._processes)
 
 
 def _joined(program: Program, start: str) -> set[str]:

@@ -26,11 +26,15 @@ from spikequant.program import (
 )
 from spikequant.program.arithmetic import per_neuron
 from spikequant_lava.implementations import Kinds, implementation_of
+from spikequant_lava.parts import parts_of
 from spikequant_lava.placement import Placement, placed
 from spikequant_lava.wiring import Relay, Wiring
 
 Arrays = dict[str, NDArray[Any]]
 Fields = dict[str, Any]
+
+PROCESSES = 32
+"""Processes that a program is given unless its user says otherwise; see docs/lava.md for what each costs."""
 
 
 class Plan:
@@ -41,9 +45,10 @@ class Plan:
         wiring: Which process feeds which, and when.
         layouts: Layout of every node's output.
         placements: The process chosen for each weighted node.
+        parts: Names of the nodes and relays in each process.
     """
 
-    def __init__(self, program: Program, kinds: Kinds | None = None) -> None:
+    def __init__(self, program: Program, kinds: Kinds | None = None, processes: int = PROCESSES) -> None:
         self.program = program
         self.wiring = Wiring(program)
         self.layouts = self.wiring.layouts
@@ -59,6 +64,7 @@ class Plan:
             self._add(node)
         for relay in self.wiring.relays:
             self._add_relay(relay)
+        self.parts = parts_of(self._processes, processes)
 
     @property
     def steps_after(self) -> int:
@@ -68,7 +74,19 @@ class Plan:
     @property
     def processes(self) -> int:
         """How many processes Lava runs for the program."""
-        return len(self._processes)
+        return len(self.parts)
+
+    @property
+    def fused(self) -> bool:
+        """Whether some process carries several nodes, because there are more of them than processes."""
+        return len(self.parts) < len(self._processes)
+
+    def carried_by(self, name: str) -> str:
+        """Say what carries a weighted node."""
+        placement = self.placements[name]
+        if placement.process.startswith("stock") and self.fused and [name] not in self.parts:
+            return f"own {placement.process.replace('stock_', 'integer ')} (it shares its process)"
+        return str(placement)
 
     def job(self, inputs: Mapping[str, IntArray], *, record: bool = True) -> Arrays:
         """Return the arrays of the job file.
@@ -88,6 +106,7 @@ class Plan:
             "steps_after": self.steps_after,
             "record": record,
             "processes": self._processes,
+            "parts": self.parts,
         }
         arrays["description"] = np.array(json.dumps(description))
         return arrays
@@ -114,14 +133,14 @@ class Plan:
         if isinstance(node, Conv2d):
             window = _window(node, "stride", "padding", "dilation")
             codes = node.codes.transpose(3, 2, 0, 1)
-            extra: Fields = {"window": window, "groups": node.groups, "input_shape": list(before.lava_shape)}
+            extra: Fields = {"window": window, "groups": node.groups}
         else:
             codes, extra = node.codes[:, before.order], {}
         placement = self.placements[node.name]
         bias = node.bias if node.bias is not None and placement.own_bias else np.zeros(node.out_channels, np.int64)
         self._arrays.update({f"{node.name}/weights": codes, f"{node.name}/bias": bias})
         fields = {key: getattr(placement, key) for key in ("process", "graded", "dtype", "immediate")}
-        self._describe(node, **fields, **extra)
+        self._describe(node, input_shape=list(before.lava_shape), **fields, **extra)
 
     def _add_pool(self, node: Pool) -> None:
         before = self.layouts[self.program.source_of(node.name).name]

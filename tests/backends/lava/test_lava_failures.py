@@ -45,7 +45,7 @@ def failure_of(executable, within_s=20.0):
     return str(caught.value)
 
 
-SPIKE = "        self.s_out.send(spikes.astype(np.int64))"
+SPIKE = "        return spikes.astype(np.int64)"
 RUN = "    network.first.run(condition=RunSteps(num_steps=steps))"
 
 
@@ -53,13 +53,13 @@ RUN = "    network.first.run(condition=RunSteps(num_steps=steps))"
     ("file", "old", "new", "told"),
     [
         (
-            "processes/lif.py",
+            "kernels/neurons.py",
             SPIKE,
-            "        if self.time_step == 7:\n            raise ArithmeticError('planted')\n" + SPIKE,
+            "        if time_step == 7:\n            raise ArithmeticError('planted')\n" + SPIKE,
             r"the Lava run ended with signal SIGTERM after .* s; the end of its log:(.|\n)*ArithmeticError: planted",
         ),
         (
-            "processes/lif.py",
+            "kernels/neurons.py",
             SPIKE,
             "        import os\n        os._exit(3)",
             r"ended with signal SIGTERM(.|\n)*a process of Lava ended with exit code 3 in the middle of the run",
@@ -83,13 +83,15 @@ def test_a_failing_runner_is_an_error_with_its_last_words(file, old, new, told, 
 
 
 def test_a_failure_inside_lavas_own_process_is_found_too(tmp_path, lava_python, leftovers):
-    runner = broken_runner(tmp_path, "network.py", "weight_exp=-1", "weight_exp='minus one'")
+    runner = broken_runner(tmp_path, "network.py", 'weight_exp=node.get("weight_exp", -1)', "weight_exp='minus one'")
     assert "TypeError" in failure_of(LavaExecutable(program(), lava_python, runner=runner))
     leftovers.assert_none()
 
 
 def test_a_hung_run_times_out(tmp_path, lava_python, leftovers):
-    runner = broken_runner(tmp_path, "processes/lif.py", SPIKE, "        import signal, time\n        time.sleep(1000)")
+    runner = broken_runner(
+        tmp_path, "kernels/neurons.py", SPIKE, "        import signal, time\n        time.sleep(1000)"
+    )
     executable = LavaExecutable(program(), lava_python, runner=runner, timeout_s=4)
     assert failure_of(executable).startswith("the Lava run exceeded 4 s; the end of its log:\n")
     leftovers.assert_none()
