@@ -88,6 +88,8 @@ def _program(program: Program, data: str | None, timesteps: int | None) -> Progr
 def _write(program: Program, out: Path, file: Path) -> None:
     if out.suffix.lower() != ".nir":
         raise UsageError(f"{file} holds an integer program; give --out a file name that ends in .nir, not {out}")
+    if out.exists() and out.samefile(file):
+        raise UsageError(f"--out {out} is the file that is imported; give another")
     check_writable(out, "--out")
     write_program(program, out, kinds=node_kinds())
 

@@ -43,12 +43,16 @@ def command(*, file: Path, importer: str | None, options: tuple[str, ...], as_js
 
 
 def _table(seen: Inspection) -> Table:
-    table = Table(title=f"{len(seen.nodes)} nodes, {len(seen.edges)} edges", title_justify="left")
+    table = Table(title=f"{_many(len(seen.nodes), 'node')}, {_many(len(seen.edges), 'edge')}", title_justify="left")
     for column in ("node", "kind", "shape", "parameters", "settings"):
         table.add_column(column)
     for node in seen.nodes:
         table.add_row(node.name, node.kind, _shape(node.shape), _lines(node.parameters), _lines(node.settings))
     return table
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _lines(words: Mapping[str, str]) -> str:
