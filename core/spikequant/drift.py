@@ -106,7 +106,7 @@ class _State:
     total: float = 0.0
     values: int = 0
     largest: float = 0.0
-    relative: float = 0.0
+    relative: float | None = None
 
     def add(self, a: Array, b: Array, threshold: Array | None) -> None:
         apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
@@ -114,11 +114,12 @@ class _State:
         self.values += apart.size
         self.largest = max(self.largest, float(apart.max(initial=0.0)))
         if threshold is not None:
-            self.relative += float((apart / np.abs(threshold)).sum())
+            self.relative = (self.relative or 0.0) + float((apart / np.abs(threshold)).sum())
 
-    def result(self, *, relative: bool) -> StateDrift:
+    def result(self) -> StateDrift:
         values = max(1, self.values)
-        return StateDrift(self.total / values, self.largest, self.relative / values if relative else None)
+        relative = None if self.relative is None else self.relative / values
+        return StateDrift(self.total / values, self.largest, relative)
 
 
 @dataclass
@@ -130,7 +131,6 @@ class _Layer:
     first: Divergence | None = None
     fired: list[NDArray[np.int64]] = field(default_factory=list)
     states: dict[str, _State] = field(default_factory=dict)
-    threshold: Array | None = None
 
     def add_spikes(self, a: Array, b: Array, start: int) -> None:
         unequal = a != b
@@ -145,8 +145,7 @@ class _Layer:
             self.first = Divergence(at[0], at[1] + start, at[2:], int(a[at]), int(b[at]))
 
     def result(self, name: str, places: int) -> LayerDrift:
-        relative = self.threshold is not None
-        states = {variable: state.result(relative=relative) for variable, state in self.states.items()}
+        states = {variable: state.result() for variable, state in self.states.items()}
         if not self.fired:
             return LayerDrift(name, None, states)
         rates = [fired / places for fired in self.fired]
@@ -171,10 +170,8 @@ def _add(layers: dict[str, _Layer], expected: States, got: States, start: int) -
         steps = len(a)
     for name, a, b in _pairs(expected.potentials, got.potentials):
         node, _, variable = name.partition(".")
-        layer = layers.setdefault(node, _Layer())
-        layer.threshold = _threshold(expected.thresholds.get(node), a.ndim - 2)
-        state = layer.states.setdefault(variable or "potential", _State())
-        state.add(a, b, layer.threshold if not variable else None)
+        state = layers.setdefault(node, _Layer()).states.setdefault(variable or "potential", _State())
+        state.add(a, b, None if variable else _threshold(expected.thresholds.get(node), a.ndim - 2))
         steps = len(a)
     return steps
 
