@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
-import tempfile
-from pathlib import Path
-from typing import ClassVar
-
-import numpy as np
+from typing import ClassVar, Literal
 
 from spikequant import Availability, Backend, Executable
-from spikequant.backend import Inputs
-from spikequant.counting import fan_out
 from spikequant.errors import BackendError, PluginError
-from spikequant.inputs import input_values
 from spikequant.program import (
     Add,
     Concat,
@@ -30,86 +22,27 @@ from spikequant.program import (
     Program,
     Readout,
     SpikingNode,
-    Weighted,
 )
 from spikequant.registry import node_kinds
-from spikequant.trace import Trace
 from spikequant_lava import environment
+from spikequant_lava.executable import LavaExecutable
 from spikequant_lava.implementations import Kinds, implementation_of, is_implemented
-from spikequant_lava.job import PROCESSES, Plan
-from spikequant_lava.results import read_result, trace_of
-from spikequant_lava.supervisor import RUNNER, run_job_file
+from spikequant_lava.job import PROCESSES
+from spikequant_lava.loihi.executable import StockExecutable
+from spikequant_lava.loihi.plan import stock_reasons
 
-START_SECONDS = 120.0
-PROCESS_SECONDS = 5e-3
-CALL_SECONDS = 2e-4
-MAC_SECONDS = 2e-8
-NEURON_SECONDS = 1e-6
-
-
-class LavaExecutable(Executable):
-    """A program ready for Lava; each run is one job of one process group.
-
-    Args:
-        program: What to run.
-        python: The interpreter that has Lava.
-        kinds: Mappings of plugins' neuron kinds.
-        timeout_s: See below.
-        runner: Folder that holds the package ``lava_job``.
-        processes: Largest number of Lava's processes for the program's nodes.
-
-    Attributes:
-        timeout_s: Seconds after which a run counts as hung; by default from the program's size.
-    """
-
-    def __init__(
-        self,
-        program: Program,
-        python: Path,
-        *,
-        kinds: Kinds | None = None,
-        timeout_s: float | None = None,
-        runner: Path = RUNNER,
-        processes: int = PROCESSES,
-    ) -> None:
-        self._plan = Plan(program, kinds, processes)
-        self._python = python
-        self._runner = runner
-        self.timeout_s = timeout_s
-
-    def run(self, inputs: Inputs, *, record: bool = True) -> Trace:
-        """Run one batch as one job: all samples stream through, states return to 0 between them."""
-        given = input_values(self._plan.program, inputs)
-        samples = next(iter(given.values())).shape[1]
-        timeout_s = self.timeout_s if self.timeout_s is not None else self.estimated_timeout_s(samples)
-        with tempfile.TemporaryDirectory(prefix="spikequant-lava-") as folder:
-            job, result = Path(folder, "job.npz"), Path(folder, "result.npz")
-            np.savez(job, **self._plan.job(given, record=record))  # type: ignore[arg-type]
-            run_job_file(self._python, job, result, timeout_s, self._runner)
-            return trace_of(self._plan, given, read_result(result), record=record)
-
-    def estimated_timeout_s(self, samples: int) -> float:
-        """Return about ten times what ``samples`` should take, plus two minutes for a busy machine to start."""
-        program = self._plan.program
-        steps = samples * program.timesteps + self._plan.steps_after
-        per_step = PROCESS_SECONDS * self._plan.processes
-        for node in program.nodes:
-            if isinstance(node, Weighted):
-                shape = program.shapes[program.source_of(node.name).name]
-                per_step += MAC_SECONDS * float(np.broadcast_to(fan_out(node, shape), shape).sum())
-                if isinstance(node, Conv2d):
-                    per_step += CALL_SECONDS * node.codes.shape[0] * node.codes.shape[1]
-            else:
-                per_step += NEURON_SECONDS * math.prod(program.shapes[node.name])
-        return START_SECONDS + steps * per_step
+__all__ = ["LavaBackend", "LavaExecutable"]
 
 
 class LavaBackend(Backend):
     """Runs programs on lava-nc 0.10.0, Intel's simulator of Loihi, in an interpreter of its own.
 
     Args:
+        mode: ``exact``: own process models wherever Lava's own are not exact; the oracle's integers. ``loihi``:
+            Lava's stock bit-accurate processes alone, which approximate: each run is compared with the oracle
+            and says what holds in a note that begins ``claim:``.
         processes: Largest number of Lava's processes for the nodes of a program; each is a process of the
-            operating system. A program with more nodes and relays shares them.
+            operating system. A program with more nodes and relays shares them, in the mode ``exact``.
         kinds: Mappings of plugins' neuron kinds; default: those of the installed plugins.
     """
 
@@ -130,15 +63,32 @@ class LavaBackend(Backend):
         Readout,
     )
 
-    def __init__(self, processes: int = PROCESSES, kinds: Kinds | None = None) -> None:
+    def __init__(
+        self, mode: Literal["exact", "loihi"] = "exact", processes: int = PROCESSES, kinds: Kinds | None = None
+    ) -> None:
         if processes < 1:
             raise ValueError(f"processes is {processes}; it must be 1 or more")
+        self._mode = mode
         self._processes = processes
         self._given = kinds
 
     @property
     def _kinds(self) -> Kinds:
         return node_kinds() if self._given is None else self._given
+
+    def refusals(self, program: Program) -> dict[str, str]:
+        """Return the reason under the name of each node that cannot run here; the mode decides."""
+        if self._mode == "exact":
+            return super().refusals(program)
+        strange = {node.name: reason for node in program.order if (reason := self._strange(program, node))}
+        return strange or stock_reasons(program)
+
+    def _strange(self, program: Program, node: Node) -> str | None:
+        """Refuse what no mode runs: operators of third parties, and what no path joins to the first input."""
+        if not isinstance(node, self.supports):
+            known = ", ".join(sorted(kind.kind for kind in self.supports))
+            return f"kind {node.kind} is not supported ({self.name} runs {known})"
+        return None if isinstance(node, SpikingNode) and type(node) is not Lif else self.refusal(program, node)
 
     def refusal(self, program: Program, node: Node) -> str | None:
         """Refuse what no path joins to the first input, plugins' kinds without implementation, redefined nodes."""
@@ -169,6 +119,8 @@ class LavaBackend(Backend):
         available = self.availability()
         if not available.ready:
             raise BackendError(f"backend 'lava' is not ready: {available.detail}; {available.remedy}")
+        if self._mode == "loihi":
+            return StockExecutable(program, environment.current().python)
         return LavaExecutable(program, environment.current().python, kinds=self._kinds, processes=self._processes)
 
 

@@ -48,9 +48,11 @@ class Plan:
         parts: Names of the nodes and relays in each process.
     """
 
-    def __init__(self, program: Program, kinds: Kinds | None = None, processes: int = PROCESSES) -> None:
+    def __init__(
+        self, program: Program, kinds: Kinds | None = None, processes: int = PROCESSES, wiring: Wiring | None = None
+    ) -> None:
         self.program = program
-        self.wiring = Wiring(program)
+        self.wiring = wiring or Wiring(program)
         self.layouts = self.wiring.layouts
         self.placements: dict[str, Placement] = {
             node.name: placed(program, node, immediate=not self.wiring.steps[node.name])
@@ -121,8 +123,7 @@ class Plan:
         elif isinstance(node, Pool):
             self._add_pool(node)
         elif isinstance(node, Readout):
-            self._neuron(node, "bias", self._bias(node))
-            self._describe(node, process="readout")
+            self._add_readout(node)
         elif type(node) is Lif:
             self._add_lif(node)
         elif isinstance(node, SpikingNode):
@@ -131,7 +132,7 @@ class Plan:
     def _add_weighted(self, node: Weighted) -> None:
         before = self.layouts[self.program.source_of(node.name).name]
         if isinstance(node, Conv2d):
-            window = _window(node, "stride", "padding", "dilation")
+            window = window_of(node, "stride", "padding", "dilation")
             codes = node.codes.transpose(3, 2, 0, 1)
             extra: Fields = {"window": window, "groups": node.groups}
         else:
@@ -148,9 +149,13 @@ class Plan:
             node,
             process="pool",
             input_shape=list(before.lava_shape),
-            window=_window(node, "kernel", "stride", "padding"),
+            window=window_of(node, "kernel", "stride", "padding"),
             join="max" if isinstance(node, PoolOr) else "sum",
         )
+
+    def _add_readout(self, node: Readout) -> None:
+        self._neuron(node, "bias", self._bias(node))
+        self._describe(node, process="readout")
 
     def _add_lif(self, node: Lif) -> None:
         self._neuron(node, "theta", node.theta)
@@ -221,7 +226,7 @@ class Plan:
         self._arrays[f"{node.name}/{key}"] = self.layouts[node.name].to_lava(full)[0]
 
 
-def _window(node: Conv2d | Pool, *keys: str) -> Fields:
+def window_of(node: Conv2d | Pool, *keys: str) -> Fields:
     """Fields of a window, the horizontal number first, as Lava's images have it."""
     return {key: list(getattr(node, key)[::-1]) for key in keys}
 

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spikequant.program import Program, Weighted
+from spikequant.program import Node, Program, Weighted
 
 Steps = dict[str, int]
 
 
-def steps_taken(program: Program) -> Steps:
+def steps_taken(program: Program, late: tuple[type[Node], ...] = (Weighted,)) -> Steps:
     """Return for each dense and conv2d whether it may send a step late (1), or must send at once (0).
+
+    Args:
+        program: What is run.
+        late: Kinds whose processes send a step late.
 
     As many as possible are late, because Lava's own processes are. Those in a loop that has
     fewer delayed edges than weights send at once, the first ones in topological order staying late.
@@ -26,10 +30,10 @@ def steps_taken(program: Program) -> Steps:
     >>> steps_taken(chain([Input("x", (2,)), Dense("fc", np.eye(2, dtype=int)), Lif("lif")], timesteps=1))
     {'fc': 1}
     """
-    names = [node.name for node in program.order if isinstance(node, Weighted)]
-    late = dict.fromkeys(names, 1)
-    if _fitted(program, late) is not None:
-        return late
+    names = [node.name for node in program.order if isinstance(node, late)]
+    all_late = dict.fromkeys(names, 1)
+    if _fitted(program, all_late) is not None:
+        return all_late
     chosen = dict.fromkeys(names, 0)
     for name in names:
         tried = {**chosen, name: 1}

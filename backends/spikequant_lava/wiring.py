@@ -41,6 +41,11 @@ class Wiring:
     ``flatten``, ``add`` and ``concat`` have no process: the first moves nothing in Lava, and ports add up what they
     receive; for a ``concat`` relays bring each part at its place among zeros.
 
+    Args:
+        program: What is run.
+        late: Kinds whose processes send a step after they receive.
+        masks: Whether delayed edges are kept from carrying anything from one sample to the next.
+
     Attributes:
         steps: Steps that each dense and conv2d takes.
         lags: Steps by which each node's output lags behind the program.
@@ -49,9 +54,10 @@ class Wiring:
         relays: All relays.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, late: tuple[type[Node], ...] = (Weighted,), *, masks: bool = True) -> None:
         self._program = program
-        self.steps = steps_taken(program)
+        self._masks = masks
+        self.steps = steps_taken(program, late)
         self.lags = lags_of(program, self.steps)
         self.layouts: dict[str, Layout] = {}
         self.relays: list[Relay] = []
@@ -100,14 +106,15 @@ class Wiring:
         elif isinstance(target, Concat):
             order = self._place(edge.source, edge.target, place)
         carriers = self._carriers(self._program.by_name[edge.source])
-        if depth == 0 and not edge.delayed and order is None:
+        masked = edge.delayed and self._masks
+        if depth == 0 and not masked and order is None:
             return carriers
-        key = (carriers, depth, edge.delayed)
+        key = (carriers, depth, masked)
         for relay in self.relays if order is None else []:  # one relay serves all who want the same
             if (relay.sources, relay.depth, relay.masked) == key and relay.order is None:
                 return (relay.name,)
         laid_as = edge.source if order is None else edge.target
-        return (self._relay(carriers, edge.source, depth, edge.delayed, order, laid_as),)
+        return (self._relay(carriers, edge.source, depth, masked, order, laid_as),)
 
     def _order(self, source: str, target: str) -> IntArray | None:
         """How to rearrange a value for a node of another layout; none if nothing moves."""

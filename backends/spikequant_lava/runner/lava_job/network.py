@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 from lava.proc.conv.process import Conv
 from lava.proc.dense.process import Dense
+from lava.proc.lif.process import LIFReset
 from lava.utils.weightutils import SignMode
 
 from .cells import Cells
 from .processes.part import Part
+from .processes.watch import Watch
 from .recording import Recorder
 
 GRADED_BITS = 24
+MEMORYLESS = 4095
+"""As du: nothing is kept; as dv: 1/4096 of v, which is 0 after a spike and is 0 where nothing arrived."""
 
 
 class Network:
@@ -87,3 +91,33 @@ class Network:
             **{key: tuple(pair) for key, pair in node["window"].items()},
         )
         return process, process.s_in, process.a_out
+
+    def _stock_conv_or(self, node: dict[str, Any]) -> Any:
+        """A Conv of ones and a LIF without memory, which spikes where the sum is more than 0."""
+        process, inlet, sums = self._stock_conv(node)
+        lif = LIFReset(shape=sums.shape, du=MEMORYLESS, dv=MEMORYLESS, vth=0, name=f"{node['name']}-or")
+        sums.connect(lif.a_in)
+        return process, inlet, lif.s_out
+
+    def _stock_lif(self, node: dict[str, Any]) -> Any:
+        """Stock LIF that forgets at every sample's start, and a process of ours that looks on."""
+        shape = tuple(node["shape"])
+        recorder = self._cells.spiking_recorder(node, node["variables"])
+        process = LIFReset(
+            shape=shape,
+            **{key: node[key] for key in ("du", "dv", "vth")},
+            bias_mant=self._cells.array(node, "mantissa"),
+            bias_exp=self._cells.array(node, "exponent"),
+            reset_interval=self._cells.timesteps,
+            reset_offset=(node["lag"] + 1) % self._cells.timesteps,
+            name=node["name"],
+        )
+        watched = {"potential": process.v, "current": process.u}
+        kept = {
+            name: watched[name] for name in node["variables"] if name == "potential" or f"state_{name}" in recorder.keys
+        }
+        watch = Watch(shape=shape, variables=list(kept), recorder=recorder, name=f"{node['name']}-watch")
+        process.s_out.connect(watch.s_in)
+        for name, var in kept.items():
+            getattr(watch, f"ref_{name}").connect_var(var)
+        return process, process.a_in, process.s_out
