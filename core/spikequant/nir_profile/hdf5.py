@@ -66,7 +66,7 @@ def _walk(group: Any, where: str, budget: _Budget, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise NirError(f"{budget.path}: '{where[:80]}' is nested deeper than {MAX_DEPTH}; no network is")
     for key, item in _items(group, where, budget):
-        here = f"{where}/{key}"
+        here = f"{where}/{_shown(key)}"
         if isinstance(item, h5py.Group):
             budget.take(here, 0)
             _walk(item, here, budget, depth + 1)
@@ -82,8 +82,16 @@ def _items(group: Any, where: str, budget: _Budget) -> Iterator[tuple[str, Any]]
     for key in group:
         link = group.get(key, getlink=True)
         if not isinstance(link, h5py.HardLink):
-            raise NirError(f"{budget.path}: '{where}/{key}' is a link to elsewhere; a .nir file holds all its data")
+            raise NirError(
+                f"{budget.path}: '{where}/{_shown(key)}' is a link to elsewhere; a .nir file holds all its data"
+            )
         yield key, group[key]
+
+
+def _shown(key: str) -> str:
+    """Return a name as it can stand in one line of a message."""
+    text = key if key.isprintable() else key.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return text[:80]
 
 
 def _check_dataset(data: Any, where: str, budget: _Budget) -> None:
