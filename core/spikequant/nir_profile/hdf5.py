@@ -7,7 +7,7 @@ unpack to more memory than there is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,14 @@ class _Budget:
     file_bytes: int
     bytes_left: int
     objects_left: int = MAX_OBJECTS
+    groups: set[int] = field(default_factory=set)
+
+    def enter(self, where: str, group: Any) -> None:
+        """Take a group once: one that holds itself, or stands in many places, unfolds to more than the file."""
+        address = h5py.h5o.get_info(group.id).addr
+        if address in self.groups:
+            raise NirError(f"{self.path}: '{where}' is a group that also has another name; every group may have one")
+        self.groups.add(address)
 
     def take(self, where: str, amount: int) -> None:
         self.bytes_left -= amount
@@ -59,7 +67,9 @@ def inspect(path: Path) -> None:
     check_heaps(path)
     size = path.stat().st_size
     with h5py.File(path, "r") as file:
-        _walk(file, "", _Budget(path, size, MAX_BYTES), 0)
+        budget = _Budget(path, size, MAX_BYTES)
+        budget.enter("/", file)
+        _walk(file, "", budget, 0)
 
 
 def _walk(group: Any, where: str, budget: _Budget, depth: int) -> None:
@@ -69,6 +79,7 @@ def _walk(group: Any, where: str, budget: _Budget, depth: int) -> None:
         here = f"{where}/{_shown(key)}"
         if isinstance(item, h5py.Group):
             budget.take(here, 0)
+            budget.enter(here, item)
             _walk(item, here, budget, depth + 1)
         elif isinstance(item, h5py.Dataset):
             _check_dataset(item, here, budget)
