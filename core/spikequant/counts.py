@@ -54,6 +54,7 @@ class NodeCounts:
         )
 
 
+CLAIM = "claim: "
 _PLAIN = ("steps", "fires", "saturations", "inputs", "active")
 
 
@@ -75,7 +76,8 @@ class Counts:
         samples: Samples run.
         nodes: Counts under each node's name.
         cycles: Clock cycles, where the backend has a clock.
-        notes: Plain words about what was or was not counted.
+        notes: Plain words about what was or was not counted. One that begins ``claim: `` says what a backend
+            that approximates claims of all samples that its executable has run, so the last one replaces others.
     """
 
     backend: str
@@ -90,8 +92,14 @@ class Counts:
         nodes = {name: _joined(self.nodes.get(name), other.nodes.get(name)) for name in names}
         known = self.cycles is not None and other.cycles is not None
         cycles = (self.cycles or 0) + (other.cycles or 0) if known else None
-        notes = tuple(dict.fromkeys([*self.notes, *other.notes]))
+        kept = [note for note in self.notes if not (other.claims and note.startswith(CLAIM))]
+        notes = tuple(dict.fromkeys([*kept, *other.notes]))
         return Counts(self.backend, self.samples + other.samples, nodes, cycles, notes)
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The notes that state a claim."""
+        return tuple(note for note in self.notes if note.startswith(CLAIM))
 
     @property
     def fires(self) -> int:

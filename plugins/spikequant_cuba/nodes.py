@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from spikequant_cuba.cell import Cell
 from spikequant_cuba.firing import Firing
+from spikequant_cuba.stock import stock_lif
 from spikequant_cuba.synapse import Synapse
 
 FILES: Mapping[str, Path] = MappingProxyType({"lava": Path(__file__).with_name("lava_cuba.py")})
@@ -31,6 +32,7 @@ class FixedLif(Firing):
 
     kind: ClassVar[str] = "fixed_lif"
     implementations: ClassVar[Mapping[str, Path]] = FILES
+    stock_lif = stock_lif
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,6 +61,7 @@ class CubaLif(Firing, Synapse):
 
     kind: ClassVar[str] = "cuba_lif"
     implementations: ClassVar[Mapping[str, Path]] = FILES
+    stock_lif = stock_lif
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

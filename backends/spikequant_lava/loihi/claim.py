@@ -13,9 +13,6 @@ from spikequant.trace import Trace
 from spikequant.verify import Difference, compare
 from spikequant_lava.loihi.mapping import Stock
 
-PREFIX = "claim: "
-"""How the note begins that states a claim; ``spikequant verify`` prints it."""
-
 
 @dataclass
 class Tally:
@@ -102,13 +99,10 @@ class Claims:
         spikes, differing = sum(t.spikes for t in tallies), sum(t.differing for t in tallies)
         clamps, full = sum(t.clamps for t in tallies), sum(t.full for t in tallies)
         compared = f"{spikes:,} spikes, {self.states:,} states, {self.outputs:,} outputs on {_samples(self.samples)}"
-        acted = self._acted()
         if not (differing or self.outputs_differing or clamps or full):
             if not self.states_differing and all(stock.same for stock in self.stocks.values()):
                 return f"exact (stock processes with the same arithmetic; all equal: {compared})"
-            return (
-                f"spike-exact (stock, no clamp acted){self._reach()}; spikes and outputs all equal: {compared}{acted}"
-            )
+            return f"spike-exact (stock, no clamp acted){self._reach()}; spikes and outputs all equal: {compared}"
         numbers = (
             f"{differing:,} of {spikes:,} spikes differ, {self.states_differing:,} of {self.states:,} states,"
             f" {self.outputs_differing:,} of {self.outputs:,} outputs, on {_samples(self.samples)}"
@@ -122,14 +116,21 @@ class Claims:
         ]
         if self.first is not None:
             parts.append(f"first: {self.first}")
-        return "; ".join(parts) + acted
+        return "; ".join([*parts, *self._acted()])
 
     def _reach(self) -> str:
         """For which inputs spikes are equal: all, or those that ran."""
-        open_ = [f"{name}: {stock.why}" for name, stock in self.stocks.items() if stock.steps is not None]
-        return f" for these samples only, because {'; '.join(open_)}" if open_ else ""
+        open_ = [f"{name}: {self._why(name)}" for name, stock in self.stocks.items() if stock.steps is not None]
+        return f" for these samples only ({'; '.join(open_)})" if open_ else ""
 
-    def _acted(self) -> str:
+    def _why(self, name: str) -> str:
+        """What keeps a mapping from being exact, and how often it came to that."""
+        stock = self.stocks[name]
+        if stock.fires_at is None:
+            return stock.why
+        return f"{stock.why}; {self.tallies[name].between:,} potentials lay between"
+
+    def _acted(self) -> list[str]:
         """What stock LIF does not have, and how often that mattered in the oracle or in it."""
         told = []
         for name, tally in self.tallies.items():
@@ -138,11 +139,9 @@ class Claims:
                 told.append(f"{name}: the program's clamp acted {tally.clamps:,} times, and stock LIF has none")
             if tally.full:
                 told.append(f"{name}: {tally.full:,} potentials at the end of stock LIF's 24 bits")
-            if stock.fires_at is not None and stock.why:
-                told.append(f"{name}: {stock.why}; {tally.between:,} potentials lay between")
-            elif stock.why and tally.differing:
-                told.append(f"{name}: {stock.why}")
-        return "".join(f"; {one}" for one in told)
+            if stock.why and (tally.differing or tally.between):
+                told.append(f"{name}: {self._why(name)}")
+        return told
 
 
 def _samples(count: int) -> str:

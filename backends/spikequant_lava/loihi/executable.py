@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from spikequant.backend import Inputs
+from spikequant.counts import CLAIM
 from spikequant.inputs import input_values
 from spikequant.oracle import run_oracle
 from spikequant.program import Input, Program
 from spikequant.trace import Trace, joined
 from spikequant_lava.executable import LavaExecutable
 from spikequant_lava.job import Arrays
-from spikequant_lava.loihi.claim import PREFIX, Claims
+from spikequant_lava.loihi.claim import Claims
 from spikequant_lava.loihi.plan import StockPlan
 from spikequant_lava.results import Values
 
@@ -44,7 +45,7 @@ class StockExecutable(LavaExecutable):
         known = {**given, **expected.spikes, **expected.outputs}
         values = Values(self._program, known)
         self._claims.add(expected, got, {node.name: values.into(node.name)[0] for node in self._program.spiking})
-        counts = replace(got.counts, notes=(*got.counts.notes, f"{PREFIX}{self._claims}"))
+        counts = replace(got.counts, notes=(*got.counts.notes, f"{CLAIM}{self._claims}"))
         return (
             Trace(got.spikes, got.potentials, got.outputs, counts)
             if record

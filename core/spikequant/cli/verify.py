@@ -65,6 +65,7 @@ def command(
     oracle. With two traces (.npz), compares them; the first counts as right. Exit code 1 when
     anything differs.
     """
+    claims: tuple[str, ...] = ()
     if other is not None:
         verdict, what = compare(Trace.load(model), Trace.load(other)), f"{other} against {model}"
     elif model.suffix == ".npz":
@@ -77,11 +78,13 @@ def command(
             if trained is not None:
                 verdict = _verify_trained(program, RunFolder(trained), chosen.x, batch, advance)
             else:
-                verdict = _verify_backend(program, make_backend(backend, options), chosen.x, batch, advance)
+                verdict, claims = _verify_backend(program, make_backend(backend, options), chosen.x, batch, advance)
     if as_json:
-        emit(_as_json(what, verdict))
+        emit({**_as_json(what, verdict), **({"claims": list(claims)} if claims else {})})
     else:
         plain.print(f"verify: {what}: {verdict}")
+        for claim in claims:
+            plain.print(f"verify: {what}: {claim}")
     sys.exit(0 if verdict.identical else 1)
 
 
@@ -91,13 +94,16 @@ def _verify_backend(
     x: NDArray[np.integer[Any]] | EventFrames,
     batch: int,
     advance: Callable[[int], None],
-) -> Verdict:
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Return the verdict, and what the backend itself claims of all that it ran."""
     total = Total([node.name for node in program.order])
+    claims: tuple[str, ...] = ()
     with backend.compile(program) as executable:
         for trace in run_batches(executable, program, x, record=True, batch=batch, advance=advance):
             same = integers(x[total.samples : total.samples + trace.counts.samples])
             total.add(run_oracle(program, program_inputs(program, same)), trace)
-    return total.verdict
+            claims = trace.counts.claims
+    return total.verdict, claims
 
 
 def _verify_trained(
