@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from spikequant import Neuron, Quantizer, Variable
 from spikequant.errors import PluginError, UsageError
-from spikequant.formats import Format, IntFormat, QFormat, parse_format
+from spikequant.formats import FloatFormat, Format, IntFormat, QFormat, parse_format
 from spikequant.nir_profile import NodeMapping
 from spikequant.program.nodes import OverflowRule
 from spikequant.rounding import Rounding
@@ -27,8 +27,8 @@ class CubaNeuron(Neuron):
     The network says which neuron a layer has; this plugin says with which numbers it is computed.
 
     Args:
-        V: Format of the potential, such as ``Q3.8`` or ``INT16``; empty: 24 bits on the lattice of the layer's sums,
-            with fraction bits more where a leak acts.
+        V: Format of the potential, such as ``Q3.8`` or ``INT16``; ``FP32``: it stays in floats, for comparison; empty:
+            24 bits on the lattice of the layer's sums, with fraction bits more where a leak acts.
         I: Format of the synaptic current, likewise.
         rounding: Of decays and of moves between grids: ``TR`` (floor), ``RN`` (half up), ``SR`` (stochastic) or
             ``TZ`` (toward zero).
@@ -63,7 +63,7 @@ class CubaNeuron(Neuron):
         leak: LeakWord = "multiply",
     ) -> None:
         self.V, self.I = self._format("V", V), self._format("I", I)
-        super().__init__(WIDEST if self.V is None else self.V.width)
+        super().__init__(self.V.width if isinstance(self.V, (QFormat, IntFormat)) else WIDEST)
         self._one_of("rounding", rounding, tuple(RULES))
         self._one_of("overflow", overflow, get_args(OverflowRule))
         self._one_of("leak", leak, get_args(LeakWord))
@@ -84,28 +84,31 @@ class CubaNeuron(Neuron):
 
     @classmethod
     def format_options(cls, name: str, fmt: Format, rounding: Rounding) -> dict[str, Any]:
-        """Return the options that give ``V`` or ``I`` a signed ``Qi.f`` or ``INTn``."""
-        signed = isinstance(fmt, IntFormat) or (isinstance(fmt, QFormat) and fmt.signed)
+        """Return the options that give ``V`` or ``I`` a signed ``Qi.f``, ``INTn``, or ``FP32``: it stays in floats."""
+        signed = isinstance(fmt, (IntFormat, FloatFormat)) or (isinstance(fmt, QFormat) and fmt.signed)
         if name not in ("V", "I") or not signed:
             raise PluginError(
-                f"neuron '{cls.name}' cannot give '{name}' the format {fmt}; it takes a signed Qi.f or INTn for V and I"
+                f"neuron '{cls.name}' cannot give '{name}' the format {fmt}; it takes a signed Qi.f, INTn or FP32 for"
+                " V and I"
             )
         return {name: str(fmt), "rounding": str(rounding)}
 
-    def _format(self, variable: str, text: str) -> QFormat | IntFormat | None:
+    def _format(self, variable: str, text: str) -> QFormat | IntFormat | FloatFormat | None:
         if text == "":
             return None
         try:
             fmt = parse_format(text)
         except UsageError as error:
             raise ValueError(f"neuron '{self.name}': {variable}: {error}") from error
-        signed = isinstance(fmt, IntFormat) or (isinstance(fmt, QFormat) and fmt.signed)
-        if not signed:
-            raise ValueError(f"neuron '{self.name}': {variable} is {text}; it must be a signed Qi.f or INTn, or empty")
-        kept = cast("QFormat | IntFormat", fmt)
-        if not 2 <= kept.width <= 32:
-            raise ValueError(f"neuron '{self.name}': {variable} is {text}, {kept.width} bits; it must be 2 to 32")
-        return kept
+        if isinstance(fmt, FloatFormat):
+            return fmt
+        if not isinstance(fmt, IntFormat) and not (isinstance(fmt, QFormat) and fmt.signed):
+            raise ValueError(
+                f"neuron '{self.name}': {variable} is {text}; it must be a signed Qi.f, INTn or FP32, or empty"
+            )
+        if not 2 <= fmt.width <= 32:
+            raise ValueError(f"neuron '{self.name}': {variable} is {text}, {fmt.width} bits; it must be 2 to 32")
+        return fmt
 
     def _one_of(self, option: str, value: object, allowed: tuple[str, ...]) -> None:
         if value not in allowed:

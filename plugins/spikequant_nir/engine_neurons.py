@@ -41,18 +41,25 @@ def fired(h: Tensor, spikes: Tensor, threshold: Tensor, most: int) -> Tensor:
     return result
 
 
+Steps = tuple[float, tuple[int, int], bool]
+"""Size of one code, smallest and largest code, and whether halves round up; else values round down."""
+
+
 @dataclass(frozen=True)
 class Grid:
-    """The numbers that a potential may have while all else is floats: whole multiples of ``lsb`` within ``limits``."""
+    """The numbers that potentials and currents may have while all else is floats; ``None`` for any."""
 
-    lsb: float
-    limits: tuple[int, int]
-    nearest: bool = True
+    v: Steps | None = None
+    i: Steps | None = None
 
-    def kept(self, v: Tensor) -> Tensor:
-        """Return ``v`` rounded (half up, or down where not ``nearest``) and saturated."""
-        codes = torch.floor(v / self.lsb + (0.5 if self.nearest else 0.0)).clamp(*self.limits)
-        return straight_through(v, codes * self.lsb)
+
+def on_grid(value: Tensor, steps: Steps | None) -> Tensor:
+    """Return ``value`` rounded and saturated, its gradient unchanged."""
+    if steps is None:
+        return value
+    lsb, limits, nearest = steps
+    codes = torch.floor(value / lsb + (0.5 if nearest else 0.0)).clamp(*limits)
+    return straight_through(value, codes * lsb)
 
 
 class FloatNeurons:
@@ -61,14 +68,14 @@ class FloatNeurons:
     Args:
         cell: Its factors.
         device: Where it runs.
-        grid: Of the potential, where it has one.
+        grid: Of the states, where they have one.
     """
 
     def __init__(self, cell: Cell, device: torch.device, grid: Grid | None = None) -> None:
         def single(value: Tensor) -> Tensor:
             return value.to(device, torch.float32)
 
-        self.cell, self.grid, rules = cell, grid, cell.rules
+        self.cell, self.grid, rules = cell, grid or Grid(), cell.rules
         self.no_leak = bool((cell.decay == 1).all())
         self.plain = bool((cell.gain == 1).all() and (cell.offset == 0).all())
         self.decay, self.gain, self.offset = single(cell.decay), single(cell.gain), single(cell.offset)
@@ -100,7 +107,7 @@ class FloatNeurons:
         v, y = state[0], driven
         current = []
         if self.i_decay is not None:
-            new = torch.addcmul(driven, state[1], self.i_decay)
+            new = on_grid(torch.addcmul(driven, state[1], self.i_decay), self.grid.i)
             y = state[1] if self.cell.rules.current == "old" else new
             y = y + self.offset if self.offset_apart else y
             current = [new]
@@ -137,4 +144,4 @@ class FloatNeurons:
     def _bounded(self, v: Tensor) -> Tensor:
         v_min = self.cell.rules.v_min
         kept = v if v_min is None else v.clamp_min(v_min)
-        return kept if self.grid is None else self.grid.kept(kept)
+        return on_grid(kept, self.grid.v)

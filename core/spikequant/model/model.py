@@ -65,11 +65,13 @@ class Recording:
         spikes: ``(timesteps, batch, *shape)`` under the names of the program's spiking nodes.
         potentials: The stored potential likewise; further state variables under ``NAME.VARIABLE``.
         output: The readout ``(timesteps, batch, classes)``.
+        outputs: Further readouts under their names.
     """
 
     spikes: dict[str, Tensor]
     potentials: dict[str, Tensor]
     output: Tensor
+    outputs: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,6 +119,6 @@ def model_trace(model: Model, x: NDArray[np.integer]) -> Trace:
     return Trace(
         arrays(recording.spikes, torch.uint8),
         arrays(recording.potentials, torch.int32),
-        {"readout": recording.output.cpu().numpy()},
+        {"readout": recording.output.cpu().numpy(), **{k: v.cpu().numpy() for k, v in recording.outputs.items()}},
         Counts("training model", len(x)),
     )

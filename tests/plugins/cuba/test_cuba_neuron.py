@@ -38,7 +38,7 @@ def test_an_exploration_gives_formats_as_options():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"V": "UQ3.8"}, "V is UQ3.8; it must be a signed Qi.f or INTn, or empty"),
+        ({"V": "UQ3.8"}, "V is UQ3.8; it must be a signed Qi.f, INTn or FP32, or empty"),
         ({"I": "Q20.20"}, "I is Q20.20, 41 bits; it must be 2 to 32"),
         ({"V": "eight"}, "V: .*"),
         ({"rounding": "up"}, "rounding is 'up'; it must be one of TR, RN, SR, TZ"),

@@ -1,0 +1,102 @@
+"""The grids of potentials and currents: how fine they are beside the layer's sums, and how wide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spikequant import QFormat
+from spikequant.errors import UsageError
+from spikequant.formats import IntFormat
+from spikequant_nir.dynamics import Cell
+
+WIDEST = 24
+"""Bits of a potential or current that has no format."""
+FINER = 6
+"""Fraction bits that such a state has more than the sums where it decays, so that a decay of small values acts."""
+Rule = Literal["floor", "nearest", "toward_zero", "stochastic"]
+
+
+@dataclass(frozen=True)
+class StateFormats:
+    """What the neuron plugin gives the states of all layers.
+
+    Attributes:
+        V: Format of potentials, or none.
+        I: Of currents.
+        rule: Of every rounding.
+        seed: Of stochastic rounding.
+        overflow: Of every register.
+        decay_bits: A decay is a whole number of ``2**-decay_bits``.
+        leak: ``multiply``, or ``shift``: by powers of two.
+    """
+
+    V: Any = None
+    I: Any = None  # noqa: E741 - the papers' letter
+    rule: Rule = "nearest"
+    seed: int = 0
+    overflow: Literal["saturate", "symmetric", "wrap"] = "saturate"
+    decay_bits: int = 12
+    leak: Literal["multiply", "shift"] = "multiply"
+
+
+@dataclass(frozen=True)
+class StateGrid:
+    """Grids of one layer.
+
+    Attributes:
+        v_frac: One unit of V is ``2**-v_frac`` of one unit of the layer's sums.
+        v_bits: Width of V.
+        i_frac: As ``v_frac``, of the current.
+        i_bits: Width of the current.
+    """
+
+    v_frac: int
+    v_bits: int
+    i_frac: int = 0
+    i_bits: int = 0
+
+
+def state_grid(name: str, cell: Cell, formats: StateFormats, sum_frac: int | None) -> StateGrid:
+    """Return the grids of a layer.
+
+    Args:
+        name: Of the layer, for the error.
+        cell: Its dynamics.
+        formats: Of the states.
+        sum_frac: Fraction bits of the layer's sums, where their unit is a power of two by format; else ``None``.
+
+    Raises:
+        UsageError: A format does not go with the weights'.
+
+    >>> from spikequant_nir.dynamics import cell_of
+    >>> from spikequant_nir.rules import Rules
+    >>> import torch
+    >>> cell = cell_of("I", {"r": torch.tensor(1.0)}, Rules())
+    >>> state_grid("n", cell, StateFormats(V=QFormat(3, 8)), 6), state_grid("n", cell, StateFormats(), 6)
+    (StateGrid(v_frac=2, v_bits=12, i_frac=0, i_bits=0), StateGrid(v_frac=0, v_bits=24, i_frac=0, i_bits=0))
+    """
+    shift = formats.leak == "shift"
+    v = _grid(name, "V", formats.V, sum_frac, decays=not shift and not bool((cell.decay == 1).all()))
+    if shift and v[0] != 0:
+        raise UsageError(
+            f"node '{name}': neuron.leak is 'shift', which keeps V in units of the layer's sums, and {formats.V} has"
+            f" {sum_frac} fraction bits there; give V as INTn, or with {sum_frac} fraction bits"
+        )
+    if cell.i_decay is None:
+        return StateGrid(*v)
+    return StateGrid(*v, *_grid(name, "I", formats.I, sum_frac, decays=not bool((cell.i_decay == 1).all())))
+
+
+def _grid(name: str, variable: str, fmt: Any, sum_frac: int | None, *, decays: bool) -> tuple[int, int]:
+    """Return fraction bits beside the sums, and width."""
+    if isinstance(fmt, IntFormat):
+        return 0, fmt.bits
+    if not isinstance(fmt, QFormat):
+        return (FINER if decays else 0), WIDEST
+    if sum_frac is None:
+        raise UsageError(
+            f"node '{name}': {variable} is {fmt}, and the size of its weights' codes is no power of two; give"
+            f" {variable} as INTn, on the lattice of the layer's sums, or w as Qi.f with quantizer qif"
+        )
+    return fmt.frac_bits - sum_frac, fmt.width
