@@ -143,7 +143,7 @@ def _note_steps(graph: Graph, rules: Rules, notes: Notes) -> None:
     if not taus:
         return
     if min(float(tau.min()) for tau in taus) >= 0.5 and rules.dt < 0.01:
-        text = "its time constants of half a second and more look like numbers of steps, as some tools write; if so: --dt 1"
+        text = "its time constants, of half a second and more, look like steps, which some tools write; if so: --dt 1"
         notes.add("ambiguous", "", text)
         return
     meant = [

@@ -9,7 +9,9 @@ from typing import Any
 from spikequant.errors import NirError
 from spikequant.importer import ImportedModel, Importer, Inspection
 from spikequant_nir.assumed import note_ambiguities, settled, too_short
-from spikequant_nir.findings import Notes
+from spikequant_nir.findings import Notes, shown
+from spikequant_nir.graph import Graph
+from spikequant_nir.imported import NirImported
 from spikequant_nir.inspecting import inspection
 from spikequant_nir.read import NirFile, read_file
 from spikequant_nir.rules import Rules
@@ -74,8 +76,6 @@ class NirImporter(Importer):
 
     def read(self, path: Path) -> ImportedModel:
         """Return the network in floats."""
-        from spikequant_nir.imported import NirImported
-
         notes = Notes(self.repair)
         file, rules = self._read(path, notes)
         if (short := too_short(file.graph, rules)) is not None:
@@ -84,7 +84,11 @@ class NirImporter(Importer):
                 " --option integrate=exponential"
             )
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return NirImported(file.graph, rules, notes.findings(), source=path.name, sha256=digest)
+        return NirImported(file.graph, rules, notes.findings(), source=shown(path.name), sha256=digest)
+
+    def graph(self, path: Path) -> Graph:
+        """Return the network's graph alone."""
+        return read_file(path, Notes(self.repair)).graph
 
     def _read(self, path: Path, notes: Notes) -> tuple[NirFile, Rules]:
         file = read_file(path, notes)
