@@ -63,7 +63,7 @@ def inspect(path: Path) -> None:
     if not path.is_file():
         raise NirError(f"{path}: it is a folder, not a file" if path.is_dir() else f"{path}: there is no such file")
     if not h5py.is_hdf5(path):
-        raise NirError(f"{path}: it is not an HDF5 file, and a .nir file is one; export the network again")
+        raise NirError(f"{path}: it is not an HDF5 file, and a {_kind(path)} file is one; export the network again")
     check_heaps(path)
     size = path.stat().st_size
     with h5py.File(path, "r") as file:
@@ -94,7 +94,8 @@ def _items(group: Any, where: str, budget: _Budget) -> Iterator[tuple[str, Any]]
         link = group.get(key, getlink=True)
         if not isinstance(link, h5py.HardLink):
             raise NirError(
-                f"{budget.path}: '{where}/{_shown(key)}' is a link to elsewhere; a .nir file holds all its data"
+                f"{budget.path}: '{where}/{_shown(key)}' is a link to elsewhere;"
+                f" a {_kind(budget.path)} file holds all its data"
             )
         yield key, group[key]
 
@@ -107,7 +108,9 @@ def _shown(key: str) -> str:
 
 def _check_dataset(data: Any, where: str, budget: _Budget) -> None:
     if data.shape is None or data.external or data.is_virtual:
-        raise NirError(f"{budget.path}: '{where}' holds no data of its own; a .nir file holds all its data")
+        raise NirError(
+            f"{budget.path}: '{where}' holds no data of its own; a {_kind(budget.path)} file holds all its data"
+        )
     text = h5py.check_string_dtype(data.dtype)
     if data.dtype.kind not in "iufbS" and text is None:
         raise NirError(f"{budget.path}: '{where}' has type {data.dtype}; numbers, bools and text may be there")
@@ -136,3 +139,8 @@ def _weigh_text(data: Any, where: str, budget: _Budget) -> None:
     for start in range(0, data.shape[0], TEXT_BLOCK):
         block = data[start : start + TEXT_BLOCK]
         budget.take(where, sum(len(item) for item in block.reshape(-1)))
+
+
+def _kind(path: Path) -> str:
+    """Return the suffix by which a file is called in messages: other formats than NIR's are looked into too."""
+    return path.suffix or ".nir"
