@@ -1,12 +1,15 @@
 """docs/command-line.md names every command, long option and JSON key, and no other; so do all other texts."""
 
 import importlib.util
+import itertools
 import json
 import re
 import runpy
 import shlex
 
 import click
+import nir
+import numpy as np
 import pytest
 
 from spikequant.cli.main import program
@@ -73,15 +76,19 @@ def test_exit_codes_are_documented(documented):
 SMALL_LIBRARY = "tests/backends/mint_rtl/activity_library.py"
 WAVE_READY = MintRtlBackend().availability().ready and importlib.util.find_spec("pyverilator") is not None
 LEVELS = ("--levels", "w=INT6,INT4", "--levels", "U=INT8")
+SMALL = ("--set", "data.test_samples=9")
 JSON_RUNS = {
     "activity": ["activity", "--liberty", "LIBRARY", "--bits", "2", "--inputs", "8", "--neurons", "1"],
     "area": ["area", "--bits", "2", "--parts", "paper"],
     "calibrate": ["calibrate", "EXPLORED"],
     "doctor": ["doctor"],
+    "drift": ["drift", "RUN", "--samples", "4"],
     "energy": ["energy", "MODEL", "--samples", "4"],
     "explore": ["explore", "EXPLORED", *LEVELS],
     "export": ["export", "RUN", "--out", "OUT"],
     "fetch": ["fetch", "digits"],
+    "import": ["import", "FLOATS", "--out", "OUT", "--data", "digits", "--timesteps", "2", *SMALL],
+    "inspect": ["inspect", "FLOATS"],
     "lava setup": ["lava", "setup"],
     "lava status": ["lava", "status"],
     "memory": ["memory", "MODEL"],
@@ -97,6 +104,19 @@ JSON_RUNS = {
 }
 
 
+def network_in_floats():
+    """One layer of neurons without leak on the digits' 64 pixels."""
+    ones = np.ones(10)
+    nodes = {
+        "input": nir.Input({"input": np.array([1, 8, 8])}),
+        "flatten": nir.Flatten({"input": np.array([1, 8, 8])}, start_dim=0),
+        "fc": nir.Linear(np.random.default_rng(1).normal(0, 0.2, (10, 64))),
+        "neurons": nir.IF(r=ones, v_threshold=ones, v_reset=0 * ones),
+        "output": nir.Output({"output": np.array([10])}),
+    }
+    return nir.NIRGraph(nodes, list(itertools.pairwise(nodes)))
+
+
 def test_every_command_with_json_is_tried():
     assert set(JSON_RUNS) == {name for name, command in COMMANDS.items() if "--json" in long_options(command)}
 
@@ -108,6 +128,8 @@ def test_every_json_key_is_documented_and_no_other(documented, spikequant, train
     if name == "wave" and not WAVE_READY:
         pytest.skip("mint_rtl: verilator, g++ or pyverilator is missing")
     places = {"MODEL": trained / "model.nir", "RUN": trained, "EXPLORED": explored, "OUT": tmp_path / "out"}
+    places["FLOATS"] = tmp_path / "floats.nir"
+    nir.write(places["FLOATS"], network_in_floats())
     places["LIBRARY"] = tmp_path / "small.lib"
     places["LIBRARY"].write_text(runpy.run_path(str(root / SMALL_LIBRARY))["library"]())
     answer = spikequant(*(places.get(word, word) for word in JSON_RUNS[name]), "--json")
