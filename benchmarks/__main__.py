@@ -11,7 +11,9 @@ HELPERS = {"__init__", "__main__", "data"}
 
 def main() -> None:
     """Run them in order of name; exit 1 when a goal was missed."""
-    names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in HELPERS)
+    here = Path(__file__).parent
+    files = {path.stem for path in here.glob("*.py")} | {path.parent.name for path in here.glob("*/__main__.py")}
+    names = sorted(files - HELPERS)
     missed = []
     for name in names:
         print(f"== {name}", flush=True)
