@@ -149,10 +149,9 @@ def _check_edges(flat: Flat, made: Mapping[Path, Layer], entered: Mapping[Path, 
 
 def _check_ports(ports: Sequence[tuple[RawNode, Path]], made: Mapping[Path, Layer], notes: Notes) -> None:
     for port, origin in ports:
-        given, real = (
-            sizes_in(port.fields["shape"]) if "shape" in port.fields else made[origin].shape,
-            made[origin].shape,
-        )
+        if "shape" not in port.fields or origin not in made:
+            continue
+        given, real = sizes_in(port.fields["shape"]), made[origin].shape
         if given != real:
             fault = f"its shape is {given if given is not None else 'no shape'}, and {real} enters it"
             notes.mend(port.name, fault, "what enters it is taken")

@@ -252,6 +252,8 @@ def read(path, repair):
         line = str(error)
         if not line.startswith(f"{path}: ") or len(line.splitlines()) != 1 or len(line) > 1000:
             return f"wrong: {line[:300]!r}"
+        if "its fields make no sense" in line:
+            return f"unclear: {line[:300]}"
         return "refused"
     except BaseException as error:
         return f"{type(error).__name__}: {error}"[:300]
