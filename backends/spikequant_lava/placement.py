@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikequant.program import Conv2d, Lif, Program, Readout, SpikingNode, Weighted
+from spikequant.program import Conv2d, Lif, Program, Readout, Weighted
 
 STOCK_CODES = (-128, 127)
 """Signed codes that survive Lava's Dense as twice their value in 8 + 1 bits."""
@@ -59,7 +59,7 @@ def placed(program: Program, node: Weighted, *, immediate: bool = False) -> Plac
     """
     low, high = program.ranges[program.source_of(node.name).name]
     largest = int(np.abs(node.codes).reshape(node.out_channels, -1).sum(axis=1).max()) * max(-low, high)
-    own_bias = node.bias is not None and not takes_bias(program, node.name)
+    own_bias = node.bias is not None and not _takes_bias(program, node.name)
     reason = _reason(node, (low, high), largest, own_bias, immediate)
     kind = "conv" if isinstance(node, Conv2d) else "dense"
     return Placement(
@@ -107,16 +107,8 @@ def _conv_limits(node: Conv2d, largest: int) -> list[tuple[bool, str]]:
     ]
 
 
-def takes_bias(program: Program, name: str, *, plugins: bool = False) -> bool:
-    """Whether every node after ``name`` can add its bias; a delayed edge carries none at the first timestep.
-
-    Args:
-        program: The program.
-        name: A weighted node's.
-        plugins: Whether plugins' neurons can, or ``lif`` and ``readout`` alone.
-    """
+def _takes_bias(program: Program, name: str) -> bool:
+    """Whether every node after ``name`` can add its bias; a delayed edge carries none at the first timestep."""
     edges = [edge for edge in program.edges if edge.source == name]
-    targets = [program.by_name[edge.target] for edge in edges if not edge.delayed]
-    if len(targets) != len(edges) or not targets:
-        return False
-    return all(type(node) in (Lif, Readout) or (plugins and isinstance(node, SpikingNode)) for node in targets)
+    kinds = [type(program.by_name[edge.target]) for edge in edges if not edge.delayed]
+    return len(kinds) == len(edges) > 0 and all(kind in (Lif, Readout) for kind in kinds)

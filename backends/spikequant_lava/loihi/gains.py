@@ -35,15 +35,33 @@ def weights_before(program: Program, name: str) -> tuple[Node, ...]:
 
 def fed(program: Program, node: SpikingNode) -> Fed:
     """Return what feeds a spiking node."""
-    before = weights_before(program, node.name)
-    zeros = [trailing_zeros(source) for source in before]
-    low, high = program.ranges[program.source_of(node.name).name]
-    shape = program.shapes[node.name]
-    bias: IntArray = np.zeros((1, *shape), np.int64)
     source = program.source_of(node.name)
-    if isinstance(source, Weighted) and source.bias is not None:
-        bias = bias + per_neuron(source.bias, bias.ndim)
-    return Fed(min(zeros), max(zeros), max(-low, high), bias[0])
+    zeros = [trailing_zeros(before) for before in weights_before(program, node.name)]
+    low, high = program.ranges[source.name]
+    return Fed(min(zeros), max(zeros), max(-low, high), bias_of(program, source))
+
+
+def bias_of(program: Program, node: Node) -> IntArray:
+    """Return what the biases of weights add to the value of ``node``, per neuron, for what follows to add instead."""
+    total: IntArray = np.zeros((1, *program.shapes[node.name]), np.int64)
+    if isinstance(node, Weighted) and node.bias is not None:
+        total = total + per_neuron(node.bias, total.ndim)
+    elif isinstance(node, (Add, Flatten)):
+        for edge in program.inputs_of(node.name):
+            total = total + bias_of(program, program.by_name[edge.source]).reshape(total.shape)
+    result: IntArray = total[0]
+    return result
+
+
+def hands_on_bias(program: Program, name: str) -> bool:
+    """Whether neurons and readouts alone see the value of ``name``, in the timestep of which it is, added up or not."""
+    edges = [edge for edge in program.edges if edge.source == name]
+    targets = [program.by_name[edge.target] for edge in edges]
+    return all(not edge.delayed for edge in edges) and all(
+        isinstance(target, (SpikingNode, Readout))
+        or (isinstance(target, (Add, Flatten)) and hands_on_bias(program, target.name))
+        for target in targets
+    )
 
 
 def trailing_zeros(node: Node) -> int:

@@ -23,10 +23,10 @@ from spikequant.program import (
 )
 from spikequant.program.arithmetic import leaked
 from spikequant_lava.job import Arrays, Fields, Plan, window_of
-from spikequant_lava.loihi.gains import Reasons, fed, gains, trailing_zeros, weights_before
+from spikequant_lava.loihi.gains import Reasons, bias_of, fed, gains, hands_on_bias, trailing_zeros, weights_before
 from spikequant_lava.loihi.mapping import MOST_WEIGHT_EXP, Stock, UnfitError, mantissa_and_exponent, stock_for
 from spikequant_lava.loihi.wanted import wanted_of
-from spikequant_lava.placement import CONV_LIMIT, DENSE_LIMIT, FIELD_LIMIT, MESSAGE_LIMIT, STOCK_CODES, takes_bias
+from spikequant_lava.placement import CONV_LIMIT, DENSE_LIMIT, FIELD_LIMIT, MESSAGE_LIMIT, STOCK_CODES
 from spikequant_lava.wiring import Relay, Wiring
 
 LATE: tuple[type[Node], ...] = (Weighted, Pool)
@@ -123,7 +123,7 @@ def _weighted_reason(program: Program, node: Weighted, gain: int) -> str:
             f"its sums reach {largest} * 2**{gain}, and stock {'Conv' if sizes else 'Dense'} holds {limit - 1}",
         ),
         (sizes > FIELD_LIMIT, f"a size of {sizes} exceeds the int8 fields of stock Conv"),
-        (node.bias is not None and not takes_bias(program, node.name, plugins=True),
+        (node.bias is not None and not hands_on_bias(program, node.name),
          "its bias is followed by neither a neuron nor a readout, and stock Dense and Conv have none"),
     ]  # fmt: skip
     return next((reason for exceeded, reason in reasons if exceeded), "")
@@ -205,9 +205,7 @@ class StockPlan(Plan):
 
     def _add_readout(self, node: Readout) -> None:
         shifts = {self.gains.get(source.name, 0) for source in weights_before(self.program, node.name)}
-        source = self.program.source_of(node.name)
-        bias = np.zeros((), np.int64) if not isinstance(source, Weighted) or source.bias is None else source.bias
-        self._neuron(node, "bias", bias)
+        self._neuron(node, "bias", bias_of(self.program, self.program.source_of(node.name)))
         self._describe(node, process="readout", shift=shifts.pop())
 
     def _add_relay(self, relay: Relay) -> None:
