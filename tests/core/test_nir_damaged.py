@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import zlib
 from itertools import pairwise
 
 import h5py
@@ -474,6 +475,25 @@ def text_bomb(file):
         raw.write(reference * 2048)
 
 
+def long_claim(file):
+    """A reference that claims four gibibytes, for which HDF5 would make room before it looks."""
+    data = file["node/nodes/fc"].create_dataset("more", (2,), dtype=h5py.string_dtype())
+    data[:] = "abc"
+    file.flush()
+    with open(file.filename, "r+b") as raw:
+        raw.seek(data.id.get_offset() + 16)
+        raw.write((0xF0000000).to_bytes(4, "little"))
+
+
+def long_packed_claim(file):
+    data = file["node/nodes/fc"].create_dataset("more", (2,), dtype=h5py.string_dtype(), compression="gzip")
+    data[:] = "abc"
+    file.flush()
+    content = bytearray(zlib.decompress(data.id.read_direct_chunk((0,))[1]))
+    content[16:20] = (0xF0000000).to_bytes(4, "little")
+    data.id.write_direct_chunk((0,), zlib.compress(bytes(content)))
+
+
 UNREADABLE = [
     (unknown_class, r"node 'fc' is a 'Transformer', which nir 1.* does not know; known are Affine, AvgPool2d, .*"),
     (unknown_field, r"node 'fc' \(Affine\) has a field 'scale', which NIR does not know"),
@@ -491,6 +511,8 @@ UNREADABLE = [
     (elsewhere, r"'/node/nodes/fc/more' holds no data of its own; a .nir file holds all its data"),
     (bomb, r"'/node/nodes/fc/more' brings the unpacked size over the limit of 1024 MiB; the file is damaged or no .*"),
     (text_bomb, r"'/node/nodes/fc/more' brings the unpacked size over the limit of 1024 MiB; the file is .*"),
+    (long_claim, r"'/node/nodes/fc/more' claims a text of 4026531840 bytes, more than the file; it is damaged"),
+    (long_packed_claim, r"'/node/nodes/fc/more' claims a text of 4026531840 bytes, more than the file; it is damaged"),
     (unstored, r"'/node/nodes/fc/more' claims 536870912 bytes, more than it can unpack to; it is damaged"),
     (hollow, r"'/node/nodes/fc/more' claims 4398046511104 bytes, more than the file; it is truncated or damaged"),
 ]

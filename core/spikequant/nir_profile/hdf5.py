@@ -15,6 +15,7 @@ import h5py
 
 from spikequant.errors import NirError
 from spikequant.nir_profile.heaps import check_heaps
+from spikequant.nir_profile.text_lengths import text_lengths
 
 MAX_BYTES = 1 << 30
 MAX_RATIO = 2048  # deflate packs at most 1032 to 1
@@ -128,15 +129,23 @@ def _check_dataset(data: Any, where: str, budget: _Budget) -> None:
             chunk *= length
         if chunk > MAX_BYTES:
             raise NirError(f"{budget.path}: '{where}' is stored in pieces of {chunk} bytes; the file is damaged")
-    if text is not None and text.length is None and data.ndim:
+    if text is not None and text.length is None:
         _weigh_text(data, where, budget)
 
 
 def _weigh_text(data: Any, where: str, budget: _Budget) -> None:
-    """Read text of free length in blocks, so that many references to one long text cannot fill the memory."""
+    """Count text of free length, so that no claimed length and no number of references to one text fill the memory."""
     if data.size > MAX_OBJECTS:
         raise NirError(f"{budget.path}: '{where}' holds {data.size} texts, more than {MAX_OBJECTS}; no network does")
-    for start in range(0, data.shape[0], TEXT_BLOCK):
+    lengths = text_lengths(data, budget.path)
+    if lengths is not None:
+        if max(lengths, default=0) > budget.file_bytes:
+            raise NirError(
+                f"{budget.path}: '{where}' claims a text of {max(lengths)} bytes, more than the file; it is damaged"
+            )
+        budget.take(where, sum(lengths))
+        return
+    for start in range(0, data.shape[0] if data.ndim else 0, TEXT_BLOCK):
         block = data[start : start + TEXT_BLOCK]
         budget.take(where, sum(len(item) for item in block.reshape(-1)))
 
