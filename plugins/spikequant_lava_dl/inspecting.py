@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from spikequant.errors import UsageError, one_line
+from spikequant.errors import UsageError
 from spikequant.importer import Finding, InspectedNode, Inspection
 from spikequant.program import Shape
 from spikequant_lava_dl.layers import LavaDlFile, Layer
 from spikequant_lava_dl.network import WEIGHTED, Rules
 from spikequant_lava_dl.neurons import EXPONENTS, FIRES
+from spikequant_lava_dl.values import plain
 
 
 def inspection(file: LavaDlFile, findings: tuple[Finding, ...]) -> Inspection:
@@ -68,25 +69,25 @@ def _node(layer: Layer) -> InspectedNode:
     for key, value in layer.fields.values.items():
         if key in ("type", "shape"):
             continue
-        for name, item in _leaves(one_line(key), value):
+        for name, item in _leaves(plain(key), value):
             if _numeric(item) and np.size(item) > 3:
                 parameters[name] = f"{item.dtype} {item.shape}, {item.min():g} to {item.max():g}"
             else:
                 settings[name] = _short(item)
-    return InspectedNode(_name(layer), one_line(layer.kind)[:40], _shape(layer), parameters, settings)
+    return InspectedNode(_name(layer), plain(layer.kind)[:40], _shape(layer), parameters, settings)
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(f"{name}.{one_line(key)}", item)
+            yield from _leaves(f"{name}.{plain(key)}", item)
     else:
         yield name, value
 
 
 def _short(value: Any) -> str:
     listed = np.asarray(value).reshape(-1).tolist()
-    return one_line(str(listed[0] if len(listed) == 1 else tuple(listed)))[:80]
+    return plain(str(listed[0] if len(listed) == 1 else tuple(listed)))[:80]
 
 
 def _numeric(value: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from spikequant.errors import NirError, UsageError
 from spikequant.nir_profile import read_fields
-from spikequant_lava_dl.values import Fields
+from spikequant_lava_dl.values import Fields, plain
 
 MOST_LAYERS = 1000
 STEPS = 1_000_000
@@ -59,7 +59,7 @@ def read_file(path: Path) -> LavaDlFile:
     if not isinstance(group, dict) or not group:
         raise UsageError(f"{path}: it has no group 'layer', so no layers; export the network with export_hdf5()")
     if len(group) > MOST_LAYERS or sorted(group, key=_order) != [str(index) for index in range(len(group))]:
-        names = ", ".join(sorted(group, key=_order)[:6])[:80]
+        names = plain(", ".join(sorted(group, key=_order)[:6])[:80])
         raise UsageError(f"{path}: its layers are {names}; they must be 0, 1, 2 and so on, at most {MOST_LAYERS}")
     layers = tuple(_layer(path, index, group[str(index)]) for index in range(len(group)))
     return LavaDlFile(path, layers, _timesteps(path, content.get("simulation")))

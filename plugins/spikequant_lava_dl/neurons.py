@@ -14,7 +14,7 @@ import numpy as np
 
 from spikequant.program import IntArray, integers
 from spikequant_cuba import CubaLif, FixedLif
-from spikequant_lava_dl.values import Fields
+from spikequant_lava_dl.values import Fields, plain
 
 UNIT_BITS = 6
 DECAY_BITS = 12
@@ -39,7 +39,7 @@ def kind_of(fields: Fields) -> str:
         raise fields.error(f"its neurons are of type {kind[:40]}; CUBA and LOIHI are known here")
     unknown = sorted(set(fields.values) - KNOWN - WITHOUT_EFFECT)
     if unknown:
-        raise fields.error(f"its neurons have a field '{unknown[0][:40]}', which is not known here")
+        raise fields.error(f"its neurons have a field '{plain(unknown[0])[:40]}', which is not known here")
     if "refDelay" in fields and (delay := fields.integer("refDelay")) != 1:
         raise fields.error(f"its neurons have a refractory delay of {delay} steps; 1, which is none, is known here")
     for field in ("gradedSpike", "messageBits"):

@@ -39,7 +39,7 @@ class Fields:
             value = value.reshape(-1)[0]
         if not isinstance(value, str):
             raise self.error(f"{key} is {_shown(value)}; it must be text")
-        return one_line(value)
+        return plain(value)
 
     def integer(self, key: str, low: int = 0, high: int = LARGEST) -> int:
         """Return one whole number from ``low`` to ``high``, stored as any number or as an array of one."""
@@ -91,6 +91,16 @@ class Fields:
                 " export the network with layers that quantize their weights"
             )
         return exact.astype(np.int64)
+
+
+def plain(text: str) -> str:
+    r"""Return a file's text as it can stand in one line of a message.
+
+    >>> plain("a\x1b[31m")
+    'a\\x1b[31m'
+    """
+    line = one_line(text)
+    return line if line.isprintable() else line.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _shown(value: Any) -> str:

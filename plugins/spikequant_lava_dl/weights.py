@@ -9,7 +9,7 @@ import numpy as np
 from spikequant.memory import signed_bits
 from spikequant.program import Conv2d, Dense, IntArray, Shape
 from spikequant_lava_dl.layers import Layer
-from spikequant_lava_dl.values import MOST_ELEMENTS, Fields
+from spikequant_lava_dl.values import MOST_ELEMENTS, Fields, plain
 
 KNOWN = {
     "dense": {"inFeatures", "outFeatures"},
@@ -24,7 +24,7 @@ def check_fields(layer: Layer) -> None:
     fields = layer.fields
     unknown = sorted(set(fields.values) - SHARED - KNOWN[layer.kind])
     if unknown:
-        raise fields.error(f"it has a field '{unknown[0][:40]}', which is not known here")
+        raise fields.error(f"it has a field '{plain(unknown[0])[:40]}', which is not known here")
     if isinstance(fields.values.get("weight"), dict):
         raise fields.error("its weights are complex; only real weights are known here")
     if "delay" in fields and fields.integers("delay").any():
