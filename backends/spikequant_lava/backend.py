@@ -29,7 +29,7 @@ from spikequant_lava.executable import LavaExecutable
 from spikequant_lava.implementations import Kinds, implementation_of, is_implemented
 from spikequant_lava.job import PROCESSES
 from spikequant_lava.loihi.executable import StockExecutable
-from spikequant_lava.loihi.plan import stock_reasons
+from spikequant_lava.loihi.reasons import stock_reasons
 
 __all__ = ["LavaBackend", "LavaExecutable"]
 

@@ -19,6 +19,7 @@ from spikequant.program import (
 )
 from spikequant.program.arithmetic import per_neuron
 from spikequant_lava.loihi.mapping import Fed, Stock
+from spikequant_lava.placement import STOCK_CODES
 
 Reasons = dict[str, str]
 
@@ -36,9 +37,14 @@ def weights_before(program: Program, name: str) -> tuple[Node, ...]:
 def fed(program: Program, node: SpikingNode) -> Fed:
     """Return what feeds a spiking node."""
     source = program.source_of(node.name)
-    zeros = [trailing_zeros(before) for before in weights_before(program, node.name)]
+    before = weights_before(program, node.name)
     low, high = program.ranges[source.name]
-    return Fed(min(zeros), max(zeros), max(-low, high), bias_of(program, source))
+    return Fed(
+        min(trailing_zeros(one) for one in before),
+        max(needed_shift(one) for one in before),
+        max(-low, high),
+        bias_of(program, source),
+    )
 
 
 def bias_of(program: Program, node: Node) -> IntArray:
@@ -75,6 +81,24 @@ def trailing_zeros(node: Node) -> int:
         return 0
     joined = int(np.bitwise_or.reduce(np.abs(node.codes).ravel()))
     return (joined & -joined).bit_length() - 1 if joined else 0
+
+
+def needed_shift(node: Node) -> int:
+    """Return by how many bits the codes of a node must be shifted right to fit 8, as far as that loses nothing.
+
+    >>> from spikequant.program import Dense
+    >>> needed_shift(Dense("fc", np.array([[64, -512]]), bits=10))
+    2
+    """
+    shift, zeros = 0, trailing_zeros(node)
+    while isinstance(node, Weighted) and shift < zeros and not fit(node.codes >> shift):
+        shift += 1
+    return shift
+
+
+def fit(codes: IntArray) -> bool:
+    """Whether codes are signed 8 bit."""
+    return STOCK_CODES[0] <= int(codes.min()) and int(codes.max()) <= STOCK_CODES[1]
 
 
 def gains(program: Program, stocks: Mapping[str, Stock]) -> tuple[dict[str, int], Reasons]:

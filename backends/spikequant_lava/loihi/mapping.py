@@ -61,13 +61,13 @@ class Fed:
 
     Attributes:
         zeros: Trailing zero bits that all codes before it have in common.
-        most_zeros: The largest number of them in any one node before it.
+        shift: By how many bits the codes of some node before it must be shifted right to fit 8.
         largest: Largest magnitude of its input.
         bias: Per neuron, from the weights before it, in the input's units.
     """
 
     zeros: int
-    most_zeros: int
+    shift: int
     largest: int
     bias: IntArray
 
@@ -178,7 +178,7 @@ def _most_scale(fed: Fed, theta: int, shift: int) -> int:
     room = max(REGISTER - 1, 1) // max(fed.largest << shift, 1)
     limits = (
         (MOST_VTH // theta).bit_length() - 1 + INPUT_SHIFT,
-        MOST_WEIGHT_EXP + 1 - fed.most_zeros - shift + INPUT_SHIFT,
+        MOST_WEIGHT_EXP + 1 - fed.shift - shift + INPUT_SHIFT,
         room.bit_length() - 1,
     )
     return max(INPUT_SHIFT, min(limits))

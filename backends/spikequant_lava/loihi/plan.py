@@ -1,4 +1,4 @@
-"""Translate a program into a job of stock processes, or say which nodes have none."""
+"""Translate a program into a job of stock processes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 
 from spikequant.program import (
-    Concat,
     Conv2d,
     IntArray,
-    Lateral,
     Lif,
-    Node,
     Pool,
     PoolOr,
     Program,
@@ -23,124 +20,10 @@ from spikequant.program import (
 )
 from spikequant.program.arithmetic import leaked
 from spikequant_lava.job import Arrays, Fields, Plan, window_of
-from spikequant_lava.loihi.gains import Reasons, bias_of, fed, gains, hands_on_bias, trailing_zeros, weights_before
-from spikequant_lava.loihi.mapping import MOST_WEIGHT_EXP, Stock, UnfitError, mantissa_and_exponent, stock_for
-from spikequant_lava.loihi.wanted import wanted_of
-from spikequant_lava.placement import CONV_LIMIT, DENSE_LIMIT, FIELD_LIMIT, MESSAGE_LIMIT, STOCK_CODES
-from spikequant_lava.wiring import Relay, Wiring
-
-LATE: tuple[type[Node], ...] = (Weighted, Pool)
-"""What sends a step after it receives: stock Dense and Conv, of which pooling is made here."""
-IDENTITY_LIMIT = 4096
-"""Neurons that a chain of identity Dense delays, each with a matrix of that size squared."""
-
-
-def wiring_of(program: Program) -> Wiring:
-    """Return the connections, without relays that end a sample: each sample is a job of its own in a recurrent one."""
-    return Wiring(program, LATE, masks=False)
-
-
-def stocks_of(program: Program) -> tuple[dict[str, Stock], Reasons]:
-    """Return stock LIF's parameters for each spiking node, and the reasons of those that have none."""
-    stocks: dict[str, Stock] = {}
-    reasons: Reasons = {}
-    for node in program.spiking:
-        try:
-            stocks[node.name] = _stock_of(program, node)
-        except UnfitError as unfit:
-            reasons[node.name] = str(unfit)
-    return stocks, reasons
-
-
-def _stock_of(program: Program, node: SpikingNode) -> Stock:
-    if node.graded:
-        raise UnfitError("it emits its potential, and stock LIF emits spikes")
-    if node.emitted_limits != (0, 1):
-        raise UnfitError(f"it emits up to {node.emitted_limits[1]} spikes a timestep, and stock LIF one")
-    wanted = wanted_of(node)
-    if isinstance(wanted, str):
-        raise UnfitError(wanted)
-    return stock_for(wanted, fed(program, node), program.timesteps)
-
-
-def stock_reasons(program: Program) -> Reasons:
-    """Return, under its name, why each node that stock processes cannot run cannot."""
-    stocks, reasons = stocks_of(program)
-    chosen, more = gains(program, stocks)
-    reasons = {**more, **reasons}
-    for node in program.order:
-        reason = _reason(program, node, chosen)
-        if reason and node.name not in reasons:
-            reasons[node.name] = reason
-    if reasons:
-        return reasons
-    wiring = wiring_of(program)
-    late = {name: "its loop has no delayed edge for the step that stock Dense and Conv take"
-            for name, step in wiring.steps.items() if not step}  # fmt: skip
-    return late or {relay.node: why for relay in wiring.relays if (why := _relay_reason(wiring, relay))}
-
-
-def _reason(program: Program, node: Node, chosen: Mapping[str, int]) -> str:
-    """Say why a node that is not spiking has no stock process; empty if it has."""
-    if isinstance(node, (Concat, Lateral)):
-        return f"no stock process is a {node.kind}"
-    if isinstance(node, Pool):
-        return _pool_reason(program, node)
-    if isinstance(node, Weighted):
-        return _weighted_reason(program, node, chosen[node.name])
-    return ""
-
-
-def _pool_reason(program: Program, node: Pool) -> str:
-    source = program.source_of(node.name).name
-    channels = program.shapes[source][0]
-    if isinstance(node, PoolOr) and program.ranges[source] != (0, 1):
-        return "it takes the maximum of more than spikes; of spikes it is a Conv of ones and a LIF"
-    if max(channels, *node.kernel, *node.stride, *node.padding) > FIELD_LIMIT:
-        return f"it becomes a Conv of {channels} groups, and stock Conv keeps groups and sizes in int8"
-    return ""
-
-
-def _weighted_reason(program: Program, node: Weighted, gain: int) -> str:
-    low, high = program.ranges[program.source_of(node.name).name]
-    zeros = trailing_zeros(node)
-    codes = node.codes >> zeros
-    largest = int(np.abs(node.codes).reshape(node.out_channels, -1).sum(axis=1).max()) * max(-low, high)
-    exponent = zeros + gain
-    limit = CONV_LIMIT if isinstance(node, Conv2d) else DENSE_LIMIT
-    sizes = max(*node.codes.shape[2:], *node.stride, *node.padding, *node.dilation, node.groups) if isinstance(
-        node, Conv2d) else 0  # fmt: skip
-    reasons = [
-        (low < -MESSAGE_LIMIT or high >= MESSAGE_LIMIT, f"its inputs {low}..{high} exceed signed 24 bits"),
-        (
-            int(codes.min()) < STOCK_CODES[0] or int(codes.max()) > STOCK_CODES[1],
-            f"its codes {node.codes.min()}..{node.codes.max()} are no 8 bits times a power of two",
-        ),
-        (exponent < 0, f"its codes are no multiples of 2**{-gain}, and are needed divided by that"),
-        (exponent > MOST_WEIGHT_EXP + 1, f"its weight exponent is {exponent - 1}, the largest is {MOST_WEIGHT_EXP}"),
-        (
-            largest * 2.0**gain >= limit,
-            f"its sums reach {largest} * 2**{gain}, and stock {'Conv' if sizes else 'Dense'} holds {limit - 1}",
-        ),
-        (sizes > FIELD_LIMIT, f"a size of {sizes} exceeds the int8 fields of stock Conv"),
-        (node.bias is not None and not hands_on_bias(program, node.name),
-         "its bias is followed by neither a neuron nor a readout, and stock Dense and Conv have none"),
-    ]  # fmt: skip
-    return next((reason for exceeded, reason in reasons if exceeded), "")
-
-
-def _relay_reason(wiring: Wiring, relay: Relay) -> str:
-    """Say why a relay cannot be a chain of identities."""
-    shape = wiring.layouts[relay.node].lava_shape
-    if relay.order is not None:
-        return "its elements would have to be rearranged, which no stock process does"
-    if not relay.depth:
-        return "an add takes it twice, and Lava connects two ports once"
-    if len(shape) != 3 and int(np.prod(shape)) > IDENTITY_LIMIT:
-        return f"{shape} values would have to be delayed by {relay.depth} steps by a Dense of their number squared"
-    return (
-        "" if len(shape) != 3 or shape[2] <= FIELD_LIMIT else f"{shape[2]} channels would be as many groups of a Conv"
-    )
+from spikequant_lava.loihi.gains import bias_of, gains, weights_before
+from spikequant_lava.loihi.mapping import Stock, mantissa_and_exponent
+from spikequant_lava.loihi.reasons import stocks_of, weight_shift, wiring_of
+from spikequant_lava.wiring import Relay
 
 
 class StockPlan(Plan):
@@ -170,9 +53,9 @@ class StockPlan(Plan):
             self._arrays[f"{node.name}/weights"] = codes << gain if gain >= 0 else codes >> -gain
             extra: Fields = {"window": window_of(node, "stride", "padding", "dilation"), "groups": node.groups}
         else:
-            zeros = trailing_zeros(node)
-            self._arrays[f"{node.name}/weights"] = (node.codes >> zeros)[:, before.order]
-            extra = {"weight_exp": zeros + gain - 1}
+            shift = weight_shift(node, gain)
+            self._arrays[f"{node.name}/weights"] = (node.codes >> shift)[:, before.order]
+            extra = {"weight_exp": shift + gain - 1}
         kind = "stock_conv" if isinstance(node, Conv2d) else "stock_dense"
         self._describe(node, process=kind, input_shape=list(before.lava_shape), graded=graded, **extra)
 
