@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from spikequant.cli.common import data_dir_option, emit, json_option, parse_options, plain
-from spikequant.cli.import_options import as_data, import_options, importer_for, taken, tell
+from spikequant.cli.import_options import as_data, import_options, importer_for, known_options, taken, tell, timed
 from spikequant.cli.train import batch_line, epoch_line
 from spikequant.errors import UsageError
 from spikequant.exporter import check_target
@@ -53,6 +53,7 @@ def command(
     A model in floats becomes a run folder, ready for 'calibrate', 'explore', 'quantize' and 'export'; one in
     integers becomes a .nir file, ready for 'run' and 'verify'. Everything that FILE does not say is reported.
     """
+    words = timed(words, timesteps, known_options(file, importer))
     reader = importer_for(file, importer, taken(words, parse_options(options)))
     read = read_file(reader, file)
     tell(read.findings)

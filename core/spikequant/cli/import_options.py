@@ -18,7 +18,7 @@ from spikequant.importing import find_importer
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 WARNED = ("assumed", "ambiguous")
-NAMES = ("dt", "reset", "reset_delay", "repair")
+NAMES = ("dt", "reset", "reset_delay", "repair", "timesteps")
 
 
 def import_options(function: Function) -> Function:
@@ -36,12 +36,12 @@ def import_options(function: Function) -> Function:
 
 
 def taken(words: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the options of an importer: those of :func:`import_options` that were given, and ``others``.
+    """Return the options of an importer: those of its own names that were given, and ``others``.
 
     Raises:
         UsageError: One is given both ways.
     """
-    given = {name: words[name] for name in NAMES if words[name] not in (None, False)}
+    given = {name: words[name] for name in NAMES if words.get(name) not in (None, False)}
     for name in given:
         if name in (others or {}):
             raise UsageError(f"'{name}' is given by --{name.replace('_', '-')} and by --option; give it once")
@@ -51,6 +51,11 @@ def taken(words: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> 
 def importer_for(path: Path, name: str | None, options: Mapping[str, Any]) -> Importer:
     """Return the importer of a file, see :func:`~spikequant.importing.find_importer`."""
     return find_importer(path, options, name)
+
+
+def timed(words: Mapping[str, Any], timesteps: int | None, known: frozenset[str]) -> dict[str, Any]:
+    """Return ``words`` with a number of timesteps, where the importer has such an option."""
+    return {**words, "timesteps": timesteps} if "timesteps" in known else dict(words)
 
 
 def known_options(path: Path, name: str | None) -> frozenset[str]:

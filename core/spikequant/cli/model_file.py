@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spikequant.cli.common import load_program, parse_options
-from spikequant.cli.import_options import importer_for, known_options, taken, tell
+from spikequant.cli.import_options import importer_for, known_options, taken, tell, timed
 from spikequant.importer import Finding, ImportedModel
 from spikequant.importing import has_profile, is_claimed, read_file
 from spikequant.program import Program
@@ -31,7 +31,9 @@ class ModelFile:
     findings: tuple[Finding, ...] = ()
 
 
-def open_model(path: Path, importer: str | None, words: Mapping[str, Any], options: tuple[str, ...]) -> ModelFile:
+def open_model(
+    path: Path, importer: str | None, words: Mapping[str, Any], timesteps: int | None, options: tuple[str, ...]
+) -> ModelFile:
     """Read a file, and tell what was found on the way.
 
     A file with a quantization profile is our own, unless an importer or one of its options is given.
@@ -40,6 +42,7 @@ def open_model(path: Path, importer: str | None, words: Mapping[str, Any], optio
         path: The file.
         importer: Who is to read it.
         words: Options of every importer, see :func:`~spikequant.cli.import_options.import_options`.
+        timesteps: Of ``--timesteps``, for importers that have such an option.
         options: Words of ``--option``; an importer takes those that it knows.
 
     Raises:
@@ -49,7 +52,7 @@ def open_model(path: Path, importer: str | None, words: Mapping[str, Any], optio
         return ModelFile(load_program(path), "", options)
     known = known_options(path, importer)
     mine = tuple(text for text in options if text.partition("=")[0] in known)
-    reader = importer_for(path, importer, taken(words, parse_options(mine)))
+    reader = importer_for(path, importer, taken(timed(words, timesteps, known), parse_options(mine)))
     read = read_file(reader, path)
     tell(read.findings)
     rest = tuple(text for text in options if text not in mine)

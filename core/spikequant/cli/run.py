@@ -83,7 +83,7 @@ def command(
     backend; a model in floats runs as it is, on --data or on --input.
     """
     _check_outputs(trace_path, counts_path)
-    opened = open_model(model, importer, words, options)
+    opened = open_model(model, importer, words, timesteps, options)
     if isinstance(opened.network, ImportedModel):
         _check_floats(context, opened, model)
         wishes = Wishes(data, timesteps, changes=changes)
