@@ -33,7 +33,7 @@ def inward(tool: Tool, folder: Path) -> dict[str, Cell]:
             cells[name]["not written"] = made[name]
             continue
         cells[name]["here"] = run_here(folder / f"{name}.nir", folder / f"{name}.npz", rules)
-        got = folder / f"{name}.got.npz"
+        got = folder / f"{name}.got0.npz"
         cells[name]["there"] = {"refused": own[name]} if own[name] else _own(got, expected[name])
     return cells
 

@@ -48,7 +48,7 @@ def outward(tool: Tool, folder: Path, *, plain: bool) -> dict[str, Cell]:
     for entry in jobs:
         answer, title = answers[entry["name"]], entry["title"]
         cells[title] = (
-            {"refused": answer} if answer else _compared(folder / f"{entry['name']}.got.npz", expected[title])
+            {"refused": answer} if answer else _compared(folder / f"{entry['name']}.got0.npz", expected[title])
         )
     return {title: cells[title] for title in PROGRAMS}
 

@@ -10,7 +10,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PAGE, RECORDED = ROOT / "docs" / "interchange.md", Path(__file__).with_name("recorded.json")
 BEGIN, END = "<!-- begin {name}: written by python -m benchmarks.interchange -->", "<!-- end {name} -->"
-LONGEST = 60
+LONGEST, VARIES = 60, "varies from run to run"
 Cell = Mapping[str, Any]
 ONE_BY_ONE, ELSEWHERE = " \\*", " †"
 """Marks of networks that take no batch, and of those that return another layer's values."""
@@ -69,6 +69,8 @@ def shown(cell: Cell) -> str:
         ("refused", "refused"),
         ("not written", "not written"),
     ):
+        if cell.get(key) == VARIES:
+            return VARIES
         if key in cell:
             return f"{text}: {_short(cell[key])}"
     if "shape" in cell:
