@@ -12,7 +12,7 @@ import pytest
 from spikequant.cli.common import MOST_INPUTS, batch_size
 from spikequant.errors import UsageError
 from spikequant.nir_profile import read_program, write_program
-from spikequant.program import Dense, Input, Readout, chain
+from spikequant.program import Dense, Flatten, Input, Readout, chain
 from spikequant.program_inputs import CODING_KEY, DATA_OPTIONS_KEY, coded, data_options, program_inputs
 from spikequant.rate_coding import RateCoding
 
@@ -133,3 +133,15 @@ def test_long_trains_of_spikes_are_run_in_small_batches():
     assert batch_size(long, 7) == 7
     wide = chain([Input("input", (1 << 25,), bits=1, coding="per_step"), Readout("readout")], timesteps=2)
     assert batch_size(wide, 500) == 1
+
+
+def test_frames_of_another_shape_with_as_many_elements_are_reshaped():
+    """(timesteps, channels, length) for an input of maps (channels, 1, length)."""
+    nodes = [Input("input", (2, 1, 3), coding="per_step"), Flatten("flatten"), Dense("fc", np.ones((2, 6), int))]
+    made = chain([*nodes, Readout("readout")], timesteps=4)
+    frames = np.arange(5 * 4 * 2 * 3).reshape(5, 4, 2, 3)
+    found = program_inputs(made, frames)
+    assert found.shape == (4, 5, 2, 1, 3)
+    assert np.array_equal(found[:, :, :, 0], np.moveaxis(frames, 0, 1))
+    with pytest.raises(UsageError, match=r"or samples of 4 frames of shape \(2, 1, 3\)$"):
+        program_inputs(made, frames[..., :2])

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import spikequant_bptt
-from spikequant import SpikingModel, Split
+from spikequant import Model, SpikingModel, Split
+from spikequant.errors import UsageError
 from spikequant.model import InputCoding
 from spikequant.network import DenseLayer, FlattenLayer, ReadoutLayer
 from spikequant.testing import learner_checks
@@ -43,6 +44,42 @@ def test_stripes_are_learned(model):
     metrics = [learner.epoch(model, data, state, n, epochs=6, seed=0) for n in range(6)]
     assert metrics[-1]["train_accuracy"] == 1.0
     assert metrics[-1]["loss"] < metrics[0]["loss"]
+
+
+class Perceptron(Model):
+    """A model of another kind: one weight matrix, and a forward that torch can differentiate."""
+
+    quantities = ()
+    quantize = record = observe = lower = None
+
+    def __init__(self):
+        super().__init__()
+        self.coding, self.timesteps = InputCoding((1, 4, 4), 4, 15), 1
+        self.fc = torch.nn.Linear(16, 2)
+
+    def predict(self, x):
+        return self.fc(x.flatten(1)).argmax(1).numpy()
+
+
+class Differentiable(Perceptron):
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+
+
+def test_any_model_with_a_forward_is_trained():
+    learner, data, other = Bptt(lr=0.02, batch_size=8), stripes(32), Differentiable()
+    state = learner.start(other, epochs=6, seed=0)
+    metrics = [learner.epoch(other, data, state, n, epochs=6, seed=0) for n in range(6)]
+    assert metrics[-1]["train_accuracy"] == 1.0
+
+
+def test_a_model_without_a_forward_is_refused():
+    message = (
+        r"^learner 'bptt' trains models with a differentiable forward\(\), and was given a Perceptron; choose another"
+        r" network, or the learner of this one$"
+    )
+    with pytest.raises(UsageError, match=message):
+        Bptt().start(Perceptron(), epochs=1, seed=0)
 
 
 def test_the_rate_falls_from_its_peak_as_a_cosine(model):

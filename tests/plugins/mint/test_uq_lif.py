@@ -30,6 +30,12 @@ def test_the_potentials_scale_is_learned():
     assert neuron.log_clip.grad.item() != 0
 
 
+def test_a_code_of_the_potential_has_a_size_of_its_own_whatever_the_weights():
+    neuron = UqLif(bits=8, v_th=2.0)
+    for lsb in (0.01, 0.5):
+        assert neuron.potential_lsb(torch.tensor([lsb])).item() == pytest.approx(2.0 / 127, rel=1e-6)  # float32 log
+
+
 @pytest.mark.parametrize(("lsb", "multiplier"), [(1e-9, 1), (1e9, 2**24 - 1)])
 def test_the_multiplier_keeps_to_24_bits(lsb, multiplier):
     assert UqLif(bits=4).lower("cell", torch.tensor([lsb]), (1,)).multiplier.tolist() == [multiplier]
