@@ -14,6 +14,8 @@ WIDEST = 24
 """Bits of a potential or current that has no format."""
 FINER = 6
 """Fraction bits that such a state has more than the sums where it decays, so that a decay of small values acts."""
+FINER_TO_SUBTRACT = 4
+"""And where it does not decay but spikes subtract a threshold: one unit too much of it would be lost at every spike."""
 Rule = Literal["floor", "nearest", "toward_zero", "stochastic"]
 
 
@@ -77,7 +79,9 @@ def state_grid(name: str, cell: Cell, formats: StateFormats, sum_frac: int | Non
     (StateGrid(v_frac=2, v_bits=12, i_frac=0, i_bits=0), StateGrid(v_frac=0, v_bits=24, i_frac=0, i_bits=0))
     """
     shift = formats.leak == "shift"
-    v = _grid(name, "V", formats.V, sum_frac, decays=not shift and not bool((cell.decay == 1).all()))
+    subtracts = cell.threshold is not None and cell.rules.reset == "subtract"
+    finer = FINER if not bool((cell.decay == 1).all()) else FINER_TO_SUBTRACT if subtracts else 0
+    v = _grid(name, "V", formats.V, sum_frac, 0 if shift else finer)
     if shift and v[0] != 0:
         raise UsageError(
             f"node '{name}': neuron.leak is 'shift', which keeps V in units of the layer's sums, and {formats.V} has"
@@ -85,15 +89,15 @@ def state_grid(name: str, cell: Cell, formats: StateFormats, sum_frac: int | Non
         )
     if cell.i_decay is None:
         return StateGrid(*v)
-    return StateGrid(*v, *_grid(name, "I", formats.I, sum_frac, decays=not bool((cell.i_decay == 1).all())))
+    return StateGrid(*v, *_grid(name, "I", formats.I, sum_frac, 0 if bool((cell.i_decay == 1).all()) else FINER))
 
 
-def _grid(name: str, variable: str, fmt: Any, sum_frac: int | None, *, decays: bool) -> tuple[int, int]:
-    """Return fraction bits beside the sums, and width."""
+def _grid(name: str, variable: str, fmt: Any, sum_frac: int | None, finer: int) -> tuple[int, int]:
+    """Return fraction bits beside the sums, and width; ``finer`` of them without a format."""
     if isinstance(fmt, IntFormat):
         return 0, fmt.bits
     if not isinstance(fmt, QFormat):
-        return (FINER if decays else 0), WIDEST
+        return finer, WIDEST
     if sum_frac is None:
         raise UsageError(
             f"node '{name}': {variable} is {fmt}, and the size of its weights' codes is no power of two; give"
