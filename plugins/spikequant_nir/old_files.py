@@ -51,7 +51,7 @@ def class_by_fields(group: Mapping[str, Any], has_source: bool, name: str, notes
     Raises:
         NirError: They leave none, or several.
     """
-    present = set(group) - {"metadata"}
+    present = set(group) - {"metadata", "type"}
     fits = [
         kind
         for kind, (needed, allowed) in PARAMETERS.items()

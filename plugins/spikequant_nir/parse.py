@@ -41,9 +41,10 @@ def _graph(group: Mapping[str, Any], path: Path, notes: Notes) -> RawGraph:
     if not isinstance(nodes, Mapping) or edges is None or isinstance(edges, Mapping):
         missing = "nodes" if not isinstance(nodes, Mapping) else "edges"
         raise NirError(f"{where} has no {missing}, so the file was not written to its end; export the network again")
-    if "type" not in group:
+    kind = _text(group.get("type"))
+    if kind is None:
         notes.mend(name_of(path), "the graph has no type", "it is taken for a NIRGraph")
-    elif group["type"] == "NIR":
+    elif kind == "NIR":
         notes.mend(name_of(path), "the graph has the old type 'NIR'", "it is taken for a NIRGraph")
     pairs = _edges(edges, where, path, notes)
     targets = {target for _, target in pairs}
