@@ -12,6 +12,8 @@ import numpy as np
 from spikequant import Executable
 from spikequant.backend import Inputs
 from spikequant.counting import fan_out
+from spikequant.errors import BackendError
+from spikequant.files import reason
 from spikequant.inputs import input_values
 from spikequant.program import Conv2d, IntArray, Program, Weighted
 from spikequant.trace import Trace
@@ -20,6 +22,8 @@ from spikequant_lava.job import PROCESSES, Arrays, Plan
 from spikequant_lava.results import read_result, trace_of
 from spikequant_lava.supervisor import RUNNER, run_job_file
 
+PREFIX = "spikequant-lava-"
+"""How the name of a job's folder begins, by which the runner knows that it may remove it."""
 START_SECONDS = 120.0
 PROCESS_SECONDS = 5e-3
 CALL_SECONDS = 2e-4
@@ -67,11 +71,18 @@ class LavaExecutable(Executable):
         """Run inputs, int64 ``(timesteps, batch, *shape)`` each, as one job."""
         samples = next(iter(given.values())).shape[1]
         timeout_s = self.timeout_s if self.timeout_s is not None else self.estimated_timeout_s(samples)
-        with tempfile.TemporaryDirectory(prefix="spikequant-lava-") as folder:
-            job, result = Path(folder, "job.npz"), Path(folder, "result.npz")
-            np.savez(job, **self._plan.job(given, record=record))  # type: ignore[arg-type]
-            run_job_file(self._python, job, result, timeout_s, self._runner)
-            return trace_of(self._plan, given, self._read_back(read_result(result)), record=record)
+        try:
+            with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
+                job, result = Path(folder, "job.npz"), Path(folder, "result.npz")
+                np.savez(job, **self._plan.job(given, record=record))  # type: ignore[arg-type]
+                run_job_file(self._python, job, result, timeout_s, self._runner)
+                found = self._read_back(read_result(result))
+        except OSError as error:
+            raise BackendError(
+                f"the job's files in {tempfile.gettempdir()} cannot be written or read: {reason(error)};"
+                " free some space, or set TMPDIR to another folder"
+            ) from error
+        return trace_of(self._plan, given, found, record=record)
 
     def _read_back(self, result: Arrays) -> Arrays:
         """Return the runner's arrays in the program's units, which they have."""

@@ -101,7 +101,9 @@ class Plan:
         samples = next(iter(inputs.values())).shape[1]
         for node in self.program.inputs:
             frames = inputs[node.name][0] if node.coding == "direct" else _sample_major(inputs[node.name])
-            arrays[f"{node.name}/frames"] = self.layouts[node.name].to_lava(frames)
+            low, high = node.limits
+            narrow = frames.astype(np.result_type(np.min_scalar_type(low), np.min_scalar_type(high)))
+            arrays[f"{node.name}/frames"] = self.layouts[node.name].to_lava(narrow)
         description = {
             "timesteps": self.program.timesteps,
             "samples": samples,

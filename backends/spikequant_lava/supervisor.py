@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,6 +16,12 @@ from spikequant.errors import BackendError
 RUNNER = Path(__file__).with_name("runner")
 GRACE_SECONDS = 5.0
 LOG_LINES = 15
+SHORT = "/tmp"
+LONGEST = 60
+"""Python puts a socket into its temporary folder, and the path of a socket has 107 bytes at most."""
+LEAST_FREE = 1 << 20
+"""Bytes left on a disk that is as good as full."""
+SHARED_MEMORY = Path("/dev/shm")
 BLAME = "ImplementationError: "
 QUIET = "ignore::UserWarning:multiprocessing.resource_tracker"  # it says so when it removes shared memory
 
@@ -56,31 +64,62 @@ def run_job_file(python: Path, job: Path, result: Path, timeout_s: float, runner
     if code == 0 and result.exists():
         return
     seconds = time.monotonic() - started
+    full = _full(result.parent)
     story = f"exceeded {timeout_s:.0f} s" if code is None else f"ended with {_ending(code)} after {seconds:.1f} s"
-    raise BackendError(f"{_blame(log)}the Lava run {story}; the end of its log:\n{_last_lines(log)}")
+    raise BackendError(f"{_blame(log)}the Lava run {story}{full}; the end of its log:\n{_last_lines(log)}")
 
 
 def clean_environment() -> dict[str, str]:
     """Return our environment without what would change the isolated interpreter."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    return {**kept, "OPENBLAS_NUM_THREADS": "1"}
+    short = {"TMPDIR": SHORT} if len(tempfile.gettempdir()) > LONGEST and os.access(SHORT, os.W_OK) else {}
+    return {**kept, "OPENBLAS_NUM_THREADS": "1", **short}
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End every process of the group that ``process`` leads: SIGTERM, some seconds, then SIGKILL.
 
-    SIGTERM comes first because Python's resource tracker ignores it and so removes the shared memory.
+    SIGTERM comes first because Python's resource tracker ignores it and so removes the shared memory; SIGCONT
+    follows, since a stopped process takes no SIGTERM. What SIGKILL leaves of the shared memory is removed here.
     """
-    if process.stdin is not None:
-        process.stdin.close()
-    for sent, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
+    segments: set[Path] = set()
+    for sent in (signal.SIGTERM, signal.SIGKILL):
         if _gone(process, 0.0):
             break
+        segments = _segments(process.pid)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sent)
-        if _gone(process, seconds):
+            os.killpg(process.pid, signal.SIGCONT)
+        if _gone(process, GRACE_SECONDS):
             break
     process.wait()
+    if process.stdin is not None:
+        process.stdin.close()  # not before: the runner removes the job's files when nobody holds the other end
+    for segment in segments:
+        segment.unlink(missing_ok=True)
+
+
+def _segments(group: int) -> set[Path]:
+    """The shared memory of Python's that processes of ``group`` have mapped, where the system tells."""
+    found: set[Path] = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        if _state(stat)[1] != group:
+            continue
+        with contextlib.suppress(OSError):
+            lines = stat.with_name("maps").read_text(errors="replace").splitlines()
+            found |= {Path(line[line.index("/") :]) for line in lines if f"{SHARED_MEMORY}/psm_" in line}
+    return {segment for segment in found if segment.parent == SHARED_MEMORY}
+
+
+def _full(folder: Path) -> str:
+    """Say so if the disk of ``folder`` has nothing left."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return ""
+    if free >= LEAST_FREE:
+        return ""
+    return f", and the disk of {folder} is full ({free:,} bytes left; free some, or set TMPDIR to another folder)"
 
 
 def _gone(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -1,5 +1,6 @@
 """However a run fails, the error is clear, comes soon, and nothing is left: no process, no shared memory."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,13 +9,18 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spikequant.errors import BackendError
+from spikequant.oracle import run_oracle
 from spikequant.program import Dense, Input, Lif, Readout, chain
+from spikequant.verify import compare
 from spikequant_lava.backend import LavaExecutable
 from spikequant_lava.supervisor import RUNNER
 
@@ -141,6 +147,7 @@ def test_ending_the_client_ends_the_run(sent, code, tmp_path, lava_python, lefto
         client.kill()
         client.communicate()
     leftovers.assert_none()
+    assert not list(Path(jobs).glob("spikequant-lava-*")), "the job's files stay behind"
     shutil.rmtree(jobs)
 
 
@@ -152,4 +159,69 @@ def test_a_killed_process_of_lava_ends_the_run(tmp_path, lava_python, leftovers)
     runner = broken_runner(tmp_path, "execute.py", RUN, actors + hook + RUN)
     text = failure_of(LavaExecutable(program(ENDLESS), lava_python, runner=runner))
     assert "a process of Lava ended with exit code -9 in the middle of the run" in text
+    leftovers.assert_none()
+
+
+def test_a_stopped_run_times_out_and_leaves_nothing(tmp_path, lava_python, leftovers):
+    """SIGTERM reaches nobody who is stopped; without the resource tracker the shared memory would stay."""
+
+    def stop():
+        for pid in leftovers.wait_for(6):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+
+    stopper = threading.Timer(1.5, stop)
+    stopper.start()
+    text = failure_of(LavaExecutable(program(ENDLESS * 10), lava_python, timeout_s=6))
+    stopper.join()
+    assert text.startswith("the Lava run exceeded 6 s")
+    leftovers.assert_none()
+
+
+def test_shared_memory_goes_even_if_every_process_ignores_sigterm(tmp_path, lava_python, leftovers):
+    runner = broken_runner(tmp_path, "execute.py", RUN, "    import time\n    time.sleep(1000)")
+    path = runner / "lava_job" / "execute.py"
+    path.write_text(path.read_text() + "\nimport signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n")
+    assert "exceeded 4 s" in failure_of(LavaExecutable(program(), lava_python, runner=runner, timeout_s=4))
+    leftovers.assert_none()
+
+
+def test_a_disk_without_room_for_the_result_is_an_error_before_the_run(tmp_path, lava_python, leftovers):
+    runner = broken_runner(tmp_path, "recording.py", "0, path.stat().st_size", "0, 1 << 60")
+    text = failure_of(LavaExecutable(program(), lava_python, runner=runner))
+    assert re.search(r"OSError: \[Errno (27|28)\] (File too large|No space left on device)$", text)
+    leftovers.assert_none()
+
+
+def test_a_folder_without_room_for_the_job_is_an_error_with_a_next_step(tmp_path, lava_python, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    assert failure_of(LavaExecutable(program(), lava_python)) == (
+        f"the job's files in {tmp_path}/missing cannot be written or read: No such file or directory;"
+        " free some space, or set TMPDIR to another folder"
+    )
+
+
+def test_a_full_disk_is_named_in_the_error(tmp_path, lava_python, monkeypatch, leftovers):
+    monkeypatch.setattr("spikequant_lava.supervisor.LEAST_FREE", 1 << 62)
+    runner = broken_runner(tmp_path, "execute.py", RUN, "    raise OSError(28, 'planted')")
+    text = failure_of(LavaExecutable(program(), lava_python, runner=runner))
+    assert re.search(r"after .* s, and the disk of .* is full \([\d,]+ bytes left; free some, or set TMPDIR", text)
+    leftovers.assert_none()
+
+
+def test_a_long_path_of_the_temporary_folder_is_no_obstacle(tmp_path, lava_python, monkeypatch, leftovers):
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    assert LavaExecutable(program(), lava_python).run(np.ones((2, 3), dtype=int)).counts.samples == 2
+    leftovers.assert_none()
+
+
+def test_eight_jobs_at_once_give_what_one_gives(lava_python, leftovers):
+    x = np.arange(6).reshape(2, 3)
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(LavaExecutable(program(), lava_python).run, x) for _ in range(8)]
+    expected = run_oracle(program(), x)
+    assert all(compare(expected, job.result()).identical for job in jobs)
     leftovers.assert_none()

@@ -51,7 +51,8 @@ def test_stock_lif_fires_at_v_above_theta_and_the_reference_at_v_equal_to_it_too
     (claim,) = trace.counts.claims
     assert claim.startswith(
         "claim: neither exact nor spike-exact (stock): 3,067 of 912,000 spikes differ, 180,064 of 912,000 states,"
-        " 0 of 0 outputs, on 1 sample; by node: lif0 53 of 512,000, lif1 3,014 of 400,000; first: node 'lif0', timestep 0"
+        " 0 of 0 outputs, on 1 sample; by node: lif0 53 of 512,000, lif1 3,014 of 400,000;"
+        " first: node 'lif0', timestep 0"
     )
     assert "lif0: it fires at 385 and more instead of 384, as v > 64 vth allows; 49 potentials lay between" in claim
     assert "lif1: it fires at 385 and more instead of 384, as v > 64 vth allows; 724 potentials lay between" in claim

@@ -11,7 +11,7 @@ from .supervision import Supervision
 
 def main(job: str, result: str) -> None:
     """Run the job file ``job`` and write ``result``; any failure prints its traceback and ends the group."""
-    supervision = Supervision()
+    supervision = Supervision(Path(job).parent)
     supervision.start()
     try:
         from .execute import run_job  # imports lava, which may fail: inside the guard

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+
+def reserve(path: Path) -> None:
+    """Have the disk keep room for a whole file: on a full one a write to mapped memory would end the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
 
 
 class Recorder:
@@ -22,6 +30,7 @@ class Recorder:
         folder.mkdir(parents=True)
         for key, (shape, dtype) in arrays.items():
             np.lib.format.open_memmap(self._paths[key], "w+", np.dtype(dtype), (rows, *shape)).flush()
+            reserve(self._paths[key])
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -9,21 +9,29 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, NoReturn
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 3.0
+JOB_FOLDER = "spikequant-lava-"
 
 
 class Supervision(threading.Thread):
-    """A thread that reads standard input, which the client keeps open as long as it lives."""
+    """A thread that reads standard input, which the client keeps open as long as it lives.
 
-    def __init__(self) -> None:
+    Args:
+        folder: The job's folder, removed when the client is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
         super().__init__(name="supervision", daemon=True)
+        self._folder = folder
         self._actors: list[Any] = []
         self._lock = threading.Lock()
         self._client = os.getppid()
@@ -49,6 +57,8 @@ class Supervision(threading.Thread):
             # os.read, not sys.stdin: a buffer lock held while Lava forks would block every child.
             readable, _, _ = select.select([0], [], [], POLL_SECONDS)
             if (readable and not os.read(0, 1)) or os.getppid() != self._client:
+                if self._folder.name.startswith(JOB_FOLDER):
+                    shutil.rmtree(self._folder, ignore_errors=True)  # nobody else is left to do it
                 end_group("the client is gone")
             with self._lock:
                 codes = [self._exit_code(actor) for actor in self._actors]
