@@ -83,7 +83,7 @@ def _recurrent(seed: int) -> Program:
     nodes = (
         Input("x", (20,), 1, coding="per_step"),
         Dense("fc1", rng.integers(-7, 8, (12, 20)), bits=4),
-        Dense("w_rec", rng.integers(-7, 8, (12, 12)), bits=4),
+        Dense("w_rec", rng.integers(-7, 8, (12, 12)), rng.integers(-3, 4, 12), bits=4),
         Add("sum"),
         _lif("lif1"),
         Dense("fc2", rng.integers(-7, 8, (5, 12)), bits=4),

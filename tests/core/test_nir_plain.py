@@ -1,5 +1,8 @@
 """A plain file holds what other readers know, and its graph alone computes the oracle's spikes."""
 
+import dataclasses
+from types import SimpleNamespace
+
 import h5py
 import nir
 import numpy as np
@@ -53,6 +56,19 @@ def convolutional(bias=None):
         ],
         9,
     )
+
+
+def flat(graph):
+    """Nodes and edges with nested graphs taken apart; only neurons stand before and behind them here."""
+    nodes, edges = {}, list(graph.edges)
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.NIRGraph):
+            ends = {n for n, inner in node.nodes.items() if isinstance(inner, (nir.Input, nir.Output))}
+            nodes |= {n: inner for n, inner in node.nodes.items() if n not in ends}
+            edges += [edge for edge in node.edges if not ends & set(edge)]
+        else:
+            nodes[name] = node
+    return SimpleNamespace(nodes=nodes, edges=edges)
 
 
 def euler(graph, x, dt=1e-4):
@@ -109,7 +125,7 @@ def test_the_plain_graph_alone_computes_the_spikes_of_the_oracle(name, unit_gain
     assert trace.counts.saturations == 0
     assert trace.counts.fires > 100
     write_plain(program, tmp_path / "plain.nir", PlainForm(unit_gain=unit_gain))
-    spikes = euler(read_graph(tmp_path / "plain.nir"), x)
+    spikes = euler(flat(read_graph(tmp_path / "plain.nir")), x)
     assert set(spikes) == set(trace.spikes)
     for node, expected in trace.spikes.items():
         assert np.array_equal(spikes[node], expected), node
@@ -120,7 +136,7 @@ def test_a_plain_graph_holds_no_metadata_no_node_that_only_adds_and_no_linear(na
     graph = plain_graph(PROGRAMS[name])
     assert graph.metadata == {}
     assert all(node.metadata == {} for node in graph.nodes.values())
-    assert not {"Scale", "Linear"} & {type(node).__name__ for node in graph.nodes.values()}
+    assert not {"Scale", "Linear"} & {type(node).__name__ for node in flat(graph).nodes.values()}
 
 
 def test_with_the_unit_gain_every_lif_has_r_one_and_no_leak_potential():
@@ -135,7 +151,45 @@ def test_with_the_unit_gain_every_lif_has_r_one_and_no_leak_potential():
 
 def test_a_reader_meets_the_nodes_after_what_feeds_them(tmp_path):
     write_plain(PROGRAMS["recurrent"], tmp_path / "plain.nir")
-    assert list(nir.read(tmp_path / "plain.nir").nodes) == ["x", "fc", "back", "lif", "lif__output"]
+    graph = nir.read(tmp_path / "plain.nir")
+    assert list(graph.nodes) == ["x", "fc", "lif", "lif__output"]
+    assert list(graph.nodes["lif"].nodes) == ["input", "back", "lif", "output"]
+
+
+def test_neurons_and_their_recurrent_weights_are_a_graph_of_their_own():
+    graph = plain_graph(PROGRAMS["recurrent"])
+    assert sorted(graph.edges) == [("fc", "lif"), ("lif", "lif__output"), ("x", "fc")]
+    inner = graph.nodes["lif"]
+    assert not inner.nodes["back"].bias.any()  # it is in fc, where it acts in the first timestep too
+    assert np.array_equal(graph.nodes["fc"].bias, PROGRAMS["recurrent"].by_name["back"].bias)
+    assert sorted(inner.edges) == [("back", "lif"), ("input", "lif"), ("lif", "back"), ("lif", "output")]
+
+
+def test_names_inside_differ_from_those_of_the_layer():
+    program = recurrent()
+    renamed = {"lif": "input", "back": "output"}
+    nodes = tuple(dataclasses.replace(node, name=renamed.get(node.name, node.name)) for node in program.nodes)
+    edges = tuple(
+        Edge(renamed.get(e.source, e.source), renamed.get(e.target, e.target), e.delayed) for e in program.edges
+    )
+    graph = plain_graph(Program(nodes, edges, program.timesteps))
+    assert list(graph.nodes["input"].nodes) == ["input__input", "output", "input", "input__output"]
+
+
+def test_weights_that_join_two_layers_stay_where_they_are():
+    nodes = (
+        Input("x", (4,), 1, coding="per_step"),
+        Dense("fc", np.eye(4, dtype=int)),
+        Dense("back", np.eye(4, dtype=int)),
+        Add("sum"),
+        Lif("one", leak=HALF),
+        Lif("two", leak=HALF),
+    )
+    pairs = (("x", "fc"), ("fc", "sum"), ("back", "sum"), ("sum", "one"), ("one", "two"))
+    program = Program(nodes, (*(Edge(*pair) for pair in pairs), Edge("two", "back", delayed=True)), 3)
+    graph = plain_graph(program)
+    assert not [node for node in graph.nodes.values() if isinstance(node, nir.NIRGraph)]
+    assert ("two", "back") in graph.edges
 
 
 def test_the_layout_of_1_0_4_has_no_v_reset_and_no_metadata(tmp_path):
@@ -144,7 +198,7 @@ def test_the_layout_of_1_0_4_has_no_v_reset_and_no_metadata(tmp_path):
     with h5py.File(tmp_path / "old.nir", "r") as file:
         file.visit(names.append)
         assert file["version"][()] == b"1.0.4"
-    assert "node/nodes/lif/v_threshold" in names
+    assert "node/nodes/lif/nodes/lif/v_threshold" in names
     assert not [name for name in names if name.endswith(("v_reset", "metadata"))]
 
 

@@ -2,8 +2,8 @@
 
 The graph alone is exact already (docs/nir-profile.md). What stops other readers is form: metadata and ``v_reset``
 where they are older than nir 1.0.6, a Scale of ones where two edges meet, a Linear where only Affine is known, nodes
-that do not follow what feeds them, and neurons whose ``r`` or ``v_leak`` a reader ignores or refuses. Each step here
-changes the form and keeps every number that a neuron computes.
+that do not follow what feeds them, a loop in a flat graph, and neurons whose ``r`` or ``v_leak`` a reader ignores or
+refuses. Each step here changes the form and keeps every number that a neuron computes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from spikequant.errors import NirError
 from spikequant.nir_profile.folding import fold
 from spikequant.nir_profile.graph import build_graph
+from spikequant.nir_profile.nesting import nest
 from spikequant.nir_profile.neurons import Kinds
 from spikequant.nir_profile.write import write_file
 from spikequant.program import Add, Program
@@ -79,6 +80,7 @@ def plain_graph(program: Program, kinds: Kinds | None = None, *, unit_gain: bool
         nodes = fold(nodes, edges)
     for made in nodes.values():
         made.metadata = {}
+    nodes, edges = nest(nodes, edges)
     rank = {node.name: place for place, node in enumerate(program.order)}
     in_order = sorted(nodes, key=lambda name: rank.get(name, len(rank)))
     return nir.NIRGraph(nodes={name: nodes[name] for name in in_order}, edges=edges, type_check=False)
@@ -107,14 +109,21 @@ def write_plain(
     nir.write(scratch, graph)
     with h5py.File(scratch, "r") as made, h5py.File(content, "w") as file:
         file.create_dataset("version", data=chosen.nir_version)
-        node = file.create_group("node")
-        for field in set(made["node"]) - {"nodes"}:
-            made["node"].copy(field, node)
-        nodes = node.create_group("nodes", track_order=True)  # a reader then meets them in this order
-        for name in graph.nodes:
-            made["node/nodes"].copy(name, nodes)
-            nodes[name].pop(left_out, None)
+        _copy(made["node"], file.create_group("node"), graph, left_out)
     write_file(content, path)
+
+
+def _copy(source: Any, target: Any, graph: Any, left_out: str) -> None:
+    """Copy a graph's group without the field ``left_out``, its nodes so that a reader meets them in their order."""
+    for field in set(source) - {"nodes"}:
+        source.copy(field, target)
+    nodes = target.create_group("nodes", track_order=True)
+    for name, node in graph.nodes.items():
+        if isinstance(node, nir.NIRGraph):
+            _copy(source["nodes"][name], nodes.create_group(name), node, left_out)
+        else:
+            source["nodes"].copy(name, nodes)
+            nodes[name].pop(left_out, None)
 
 
 def _with_bias(node: Any) -> Any:
@@ -143,6 +152,8 @@ def _joined(name: str, edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]
 def _check_old(graph: Any) -> None:
     """Raise :class:`NirError` unless nir 1.0.4 can say what the nodes do: it has no ``v_reset`` and no CubaLI."""
     for name, node in graph.nodes.items():
+        if isinstance(node, nir.NIRGraph):
+            _check_old(node)
         if type(node).__name__ in NEW_CLASSES:
             raise NirError(
                 f"node '{name}': nir 1.0.4 does not know {type(node).__name__}; write the layout of {NEWEST}"
