@@ -50,6 +50,10 @@ def _findings(file: LavaDlFile, rules: Rules, assumed: bool) -> Iterator[Finding
     depth = sum(layer.kind in WEIGHTED for layer in file.layers)
     text = "lava-dl and Loihi pass spikes on one step later in each layer, and the program does not: it spikes"
     yield Finding("note", "", f"{text} up to {depth} steps earlier than they do")
+    first = _first(file.layers[0])
+    if rules.encode == "integrate" and rules.input_shape is None and first is not None and len(first) == 1:
+        text = f"the file says its input flat, ({first[0]},), and so the program takes it; where a data set has images,"
+        yield Finding("note", "", f"{text} give their shape, such as --option input_shape=1x28x28")
     for layer in file.layers:
         yield from _of_layer(layer, rules)
 
