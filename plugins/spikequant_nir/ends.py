@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spikequant.errors import NirError
-from spikequant_nir.expectations import known_input
+from spikequant_nir.expectations import known_input, only_shape
 from spikequant_nir.findings import Notes
 from spikequant_nir.flatten import Flat
 from spikequant_nir.parse import MAX_EDGES
@@ -55,10 +55,10 @@ def _used(flat: Flat, notes: Notes) -> dict[Path, RawNode]:
 
 
 def _added_input(node: RawNode, nodes: dict[Path, RawNode], notes: Notes) -> Path:
-    shape = known_input(node)
+    shape = known_input(node) or only_shape(node)
     if node.kind == "Output" or node.port:
         raise NirError(f"{node.where}: no edge leads to it, so it has nothing to put out; export the network again")
-    if shape is None:
+    if not shape:
         raise NirError(
             f"{node.where}: no edge leads to it, and its fields do not tell what shape it takes; add an Input before it"
         )
@@ -92,7 +92,8 @@ def without_ports(flat: Flat) -> tuple[Flat, list[tuple[RawNode, Path]]]:
     for source, target in flat.edges:
         into[target][source] += 1
         out_of[source][target] += 1
-    passed = [(node, _origin(node.path, into, flat)) for node in flat.nodes.values() if node.port]
+    origins: dict[Path, Path] = {}
+    passed = [(node, _origin(node.path, into, flat, origins)) for node in flat.nodes.values() if node.port]
     work = 0
     for node in flat.nodes.values():
         if node.port or (node.kind == "Output" and out_of[node.path]):
@@ -104,14 +105,17 @@ def without_ports(flat: Flat) -> tuple[Flat, list[tuple[RawNode, Path]]]:
     return Flat(nodes, _once(nodes, out_of)), passed
 
 
-def _origin(path: Path, into: Links, flat: Flat) -> Path:
+def _origin(path: Path, into: Links, flat: Flat, known: dict[Path, Path]) -> Path:
+    """Return a node that is no port and whose value arrives at a port; ``known`` keeps what was found."""
     seen = {path}
-    while flat.nodes[path].port:
+    while flat.nodes[path].port and path not in known:
         path = next(iter(into[path]))
-        if path in seen:
+        if path in seen and path not in known:
             raise NirError(f"{flat.nodes[path].where}: inner graphs lead to each other in a circle without any node")
         seen.add(path)
-    return path
+    origin = known.get(path, path)
+    known.update(dict.fromkeys(seen, origin))
+    return origin
 
 
 def _dissolve(node: RawNode, into: Links, out_of: Links) -> None:

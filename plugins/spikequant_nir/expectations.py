@@ -70,6 +70,11 @@ def known_constants(node: RawNode) -> Shape | None:
     return largest if np.prod(largest) > 1 else None
 
 
+def only_shape(node: RawNode) -> Shape:
+    """Return the shape of a neuron's constants although it is that of one value; ``()`` where they have none."""
+    return max((shape_of(node.fields[key]) for key in CONSTANTS.get(node.kind, ()) if key in node.fields), default=())
+
+
 def takes(node: RawNode, shape: Shape) -> bool | None:
     """Return whether a node takes a shape; ``None`` where it takes any."""
     if node.kind in ("Conv1d", "Conv2d"):

@@ -144,7 +144,7 @@ class Graph:
 
     @classmethod
     def from_text(cls, text: str) -> Graph:
-        """Return the graph of :meth:`to_text`, with zeros for the values.
+        """Return the graph of :meth:`to_text`, with zeros for the values and time constants that never leak.
 
         Raises:
             UsageError: The text is damaged; import the network again.
@@ -172,7 +172,8 @@ def _unpacked(
     for key, (dtype, sizes) in arrays.items():
         if dtype not in ("float32", "float64") or math.prod(_shape(sizes)) > MAX_VALUES:
             raise ValueError(f"array '{key}' of {str(dtype)[:20]} {str(sizes)[:40]}")
-        made[_name(key)] = np.zeros(_shape(sizes), dtype=dtype)
+        unknown = np.inf if key.startswith("tau") else 0.0  # a time constant of 0 would be none of any network
+        made[_name(key)] = np.full(_shape(sizes), unknown, dtype=dtype)
     kept = {_name(key): tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
     return GraphNode(_name(name), kind, _shape(shape), made, kept, str(origin))
 

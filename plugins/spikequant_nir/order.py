@@ -16,7 +16,7 @@ from spikequant_nir.graph import SPIKING_KINDS, STATE_KINDS
 from spikequant_nir.raw import Path, RawNode, name_of
 
 NEURONS = SPIKING_KINDS | STATE_KINDS
-MAX_WORK = 2_000_000
+MAX_WORK = 500_000
 Edge = tuple[Path, Path]
 
 

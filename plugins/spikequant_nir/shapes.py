@@ -38,12 +38,14 @@ def layers(flat: Flat, ports: Sequence[tuple[RawNode, Path]], notes: Notes) -> d
     while ready:
         path = ready.popleft()
         node = flat.nodes[path]
+        ahead = math.prod(entered[path][0]) if node.kind in CONSTANTS else 0
+        if neurons + ahead > MAX_NEURONS:
+            raise _too_large(node)
         made[path] = _layer(node, entered[path][0] if path in entered else (), targets[path], notes)
         neurons += math.prod(made[path].shape)
         values += sum(array.size for array in made[path].arrays.values())
         if neurons > MAX_NEURONS or values > MAX_VALUES:
-            most = f"{MAX_NEURONS} neurons or {MAX_VALUES} parameters"
-            raise NirError(f"{node.where}: with it the network has more than {most}, which cannot be run here")
+            raise _too_large(node)
         for follower in targets[path]:
             if follower.path not in entered:
                 entered[follower.path] = (made[path].shape, node)
@@ -51,6 +53,11 @@ def layers(flat: Flat, ports: Sequence[tuple[RawNode, Path]], notes: Notes) -> d
     _check_edges(flat, made, entered)
     _check_ports(ports, made, notes)
     return made
+
+
+def _too_large(node: RawNode) -> NirError:
+    most = f"{MAX_NEURONS} neurons or {MAX_VALUES} parameters"
+    return NirError(f"{node.where}: with it the network has more than {most}, which cannot be run here")
 
 
 def _layer(node: RawNode, entering: Shape, targets: Targets, notes: Notes) -> Layer:

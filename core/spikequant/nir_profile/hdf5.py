@@ -19,7 +19,8 @@ from spikequant.nir_profile.text_lengths import text_lengths
 
 MAX_BYTES = 1 << 30
 MAX_RATIO = 2048  # deflate packs at most 1032 to 1
-MAX_OBJECTS = 100_000
+MAX_OBJECTS = 30_000  # each takes HDF5 a tenth of a millisecond
+MAX_TEXTS = 100_000
 MAX_DEPTH = 64  # two for each graph in a graph
 TEXT_BLOCK = 64
 
@@ -135,8 +136,8 @@ def _check_dataset(data: Any, where: str, budget: _Budget) -> None:
 
 def _weigh_text(data: Any, where: str, budget: _Budget) -> None:
     """Count text of free length, so that no claimed length and no number of references to one text fill the memory."""
-    if data.size > MAX_OBJECTS:
-        raise NirError(f"{budget.path}: '{where}' holds {data.size} texts, more than {MAX_OBJECTS}; no network does")
+    if data.size > MAX_TEXTS:
+        raise NirError(f"{budget.path}: '{where}' holds {data.size} texts, more than {MAX_TEXTS}; no network does")
     lengths = text_lengths(data, budget.path)
     if lengths is not None:
         if max(lengths, default=0) > budget.file_bytes:
