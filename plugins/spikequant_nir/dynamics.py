@@ -57,9 +57,9 @@ def cell_of(kind: str, arrays: Mapping[str, Tensor], rules: Rules) -> Cell:
         arrays: The node's constants, by NIR's field name.
         rules: Of the simulation.
 
-    >>> constants = {"tau": torch.tensor(2e-3), "r": torch.tensor(1.0), "v_leak": torch.tensor(0.0)}
+    >>> constants = {"tau": torch.tensor([2e-3]).double(), "r": torch.tensor(1.0), "v_leak": torch.tensor(0.0)}
     >>> cell = cell_of("LI", constants, Rules(dt=1e-3))
-    >>> cell.decay.item(), cell.gain.item()
+    >>> round(cell.decay.item(), 6), round(cell.gain.item(), 6)
     (0.5, 0.5)
     """
     given = {name: array.detach().double() for name, array in arrays.items()}

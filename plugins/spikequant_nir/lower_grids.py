@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ FINER = 6
 """Fraction bits that such a state has more than the sums where it decays, so that a decay of small values acts."""
 FINER_TO_SUBTRACT = 4
 """And where it does not decay but spikes subtract a threshold: one unit too much of it would be lost at every spike."""
+HELD = 1024
+"""Thresholds that such a state can hold."""
 Rule = Literal["floor", "nearest", "toward_zero", "stochastic"]
 
 
@@ -59,14 +62,18 @@ class StateGrid:
     i_bits: int = 0
 
 
-def state_grid(name: str, cell: Cell, formats: StateFormats, sum_frac: int | None) -> StateGrid:
+def state_grid(name: str, cell: Cell, formats: StateFormats, lsb: float, *, fixed: bool) -> StateGrid:
     """Return the grids of a layer.
+
+    A state without a format has 24 bits and is finer than the layer's sums by so many bits as its leak or its reset
+    asks for, but never so fine, or else coarser, that it could not hold 1,024 thresholds (of layers without one, 1,024).
 
     Args:
         name: Of the layer, for the error.
         cell: Its dynamics.
         formats: Of the states.
-        sum_frac: Fraction bits of the layer's sums, where their unit is a power of two by format; else ``None``.
+        lsb: Real size of one unit of the layer's sums.
+        fixed: Whether that is a power of two by the weights' format.
 
     Raises:
         UsageError: A format does not go with the weights'.
@@ -75,21 +82,27 @@ def state_grid(name: str, cell: Cell, formats: StateFormats, sum_frac: int | Non
     >>> from spikequant_nir.rules import Rules
     >>> import torch
     >>> cell = cell_of("I", {"r": torch.tensor(1.0)}, Rules())
-    >>> state_grid("n", cell, StateFormats(V=QFormat(3, 8)), 6), state_grid("n", cell, StateFormats(), 6)
-    (StateGrid(v_frac=2, v_bits=12, i_frac=0, i_bits=0), StateGrid(v_frac=0, v_bits=24, i_frac=0, i_bits=0))
+    >>> state_grid("n", cell, StateFormats(V=QFormat(3, 8)), 2**-6, fixed=True)
+    StateGrid(v_frac=2, v_bits=12, i_frac=0, i_bits=0)
+    >>> [state_grid("n", cell, StateFormats(), lsb, fixed=True).v_frac for lsb in (2**-6, 2**-20)]
+    [0, -7]
     """
     shift = formats.leak == "shift"
     subtracts = cell.threshold is not None and cell.rules.reset == "subtract"
     finer = FINER if not bool((cell.decay == 1).all()) else FINER_TO_SUBTRACT if subtracts else 0
-    v = _grid(name, "V", formats.V, sum_frac, 0 if shift else finer)
+    threshold = 1.0 if cell.threshold is None else float(cell.threshold.abs().max()) or 1.0
+    most = math.floor(math.log2((1 << WIDEST - 1) * lsb / (HELD * threshold)))
+    fraction = -round(math.log2(lsb)) if fixed else None
+    v = _grid(name, "V", formats.V, fraction, 0 if shift else min(finer, most))
     if shift and v[0] != 0:
         raise UsageError(
-            f"node '{name}': neuron.leak is 'shift', which keeps V in units of the layer's sums, and {formats.V} has"
-            f" {sum_frac} fraction bits there; give V as INTn, or with {sum_frac} fraction bits"
+            f"node '{name}': neuron.leak is 'shift', which keeps V in units of the layer's sums, and {formats.V} is"
+            f" not of their {fraction} fraction bits; give V as INTn, or with {fraction} fraction bits"
         )
     if cell.i_decay is None:
         return StateGrid(*v)
-    return StateGrid(*v, *_grid(name, "I", formats.I, sum_frac, 0 if bool((cell.i_decay == 1).all()) else FINER))
+    current = min(0 if bool((cell.i_decay == 1).all()) else FINER, most)
+    return StateGrid(*v, *_grid(name, "I", formats.I, fraction, current))
 
 
 def _grid(name: str, variable: str, fmt: Any, sum_frac: int | None, finer: int) -> tuple[int, int]:

@@ -13,11 +13,13 @@ from spikequant import QFormat, Quantizer
 from spikequant.errors import UsageError
 from spikequant.gradients import rounded
 from spikequant_nir.dynamics import GRADED_KINDS, NEURON_KINDS, Cell
-from spikequant_nir.folding import Folding, Part
+from spikequant_nir.folding import Folding
 from spikequant_nir.graph import WEIGHT_KINDS, Graph
 from spikequant_nir.lower_grids import StateFormats, StateGrid, state_grid
 
 WIDEST = 32
+LEAST_CODE = 8
+"""A value that passes into a sum of weights has at least this code, so that rounding changes it by 6 % at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,22 @@ class Codes:
     bits: int
     signed: bool
     overflows: int
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The size of a sum that several parts add to.
+
+    Of ``Qi.f`` it is the finest of theirs. A quantizer with a clip takes the coarsest of its weights' sizes, so that no
+    clip shrinks, or a power of two less where values pass into the sum that would else be lost in its unit.
+
+    Attributes:
+        lsb: Real size of one unit of the sum.
+        step: What the codes of weights count before that power of two, where a clip decides it.
+    """
+
+    lsb: Tensor
+    step: Tensor | None
 
 
 class Scales:
@@ -72,6 +90,7 @@ class Scales:
         self.log_clips, self.cells, self.formats, self.peak = log_clips, cells, formats, peak
         self._lsbs: dict[str, Tensor] = {}
         self._codes: dict[str, Codes] = {}
+        self._sums: dict[tuple[str, bool], Shared] = {}
 
     def lsb(self, name: str) -> Tensor:
         """Return the real size of one unit of what a node of the graph puts out, float64.
@@ -109,8 +128,7 @@ class Scales:
             UsageError: A format does not go with the weights'.
         """
         fixed = any(quantizer.fixed_scale is not None for quantizer in self.quantizer.values())
-        fraction = -round(math.log2(float(self.entering(name)))) if fixed else None
-        return state_grid(name, self.cells[name], self.formats, fraction)
+        return state_grid(name, self.cells[name], self.formats, float(self.entering(name)), fixed=fixed)
 
     def entering(self, name: str) -> Tensor:
         """Return the real size of one unit of what enters a node: of the sum of its edges."""
@@ -134,28 +152,44 @@ class Scales:
         return self.entering(key)
 
     def sum_lsb(self, target: str, key: str) -> Tensor:
-        """Return the size that all parts of ``target``'s sum share.
+        """Return the size that all parts of ``target``'s sum share; see :class:`Shared`."""
+        return self._shared(target, key).lsb
 
-        Of ``Qi.f`` the finest of theirs; of a quantizer with a clip the coarsest, so that no clip shrinks.
-        """
-        known = f"+{target}>{key if target == key else ''}"
-        if known not in self._lsbs:
+    def _shared(self, target: str, key: str) -> Shared:
+        known = target, target == key
+        if known not in self._sums:
             keys = self.folding.sums.get(target) or (key,)
-            keys = keys if key in keys else (key,)
-            self._lsbs[known] = self._shared(list(keys))
-        return self._lsbs[known]
+            self._sums[known] = self._share(list(keys if key in keys else (key,)))
+        return self._sums[known]
 
-    def _shared(self, keys: list[str]) -> Tensor:
+    def _share(self, keys: list[str]) -> Shared:
+        exact = [key for key in keys if self._is_exact(key, keys)]
+        coded = [key for key in keys if key not in exact]
+        if not coded:
+            return Shared(torch.stack([self.input_lsb(key) for key in exact]).min(), None)
         fixed = self.quantizer[keys[0]].fixed_scale
         if fixed is not None:
-            return torch.stack([_power(self.input_lsb(key)) for key in keys]).min() * fixed
-        weights = [key for key in keys if self.folding.parts[key].node is not None]
-        sizes = []
-        for key in weights or keys:
-            own = self.folding.parts[key].factor.abs().max()
-            clip = self.log_clips[key].detach().double().cpu().exp() if weights else own
-            sizes.append(clip * self.input_lsb(key) / self.quantizer[key].code_range[1])
-        return torch.stack(sizes).max()
+            sizes = [_power(self.input_lsb(key)) * fixed for key in coded]
+            sizes += [_power(self.input_lsb(key)) * (1 if self._is_one(key) else fixed) for key in exact]
+            return Shared(torch.stack(sizes).min(), None)
+        clips = []
+        for key in coded:
+            part = self.folding.parts[key]
+            own = part.factor.abs().max()
+            clip = own if part.node is None else self.log_clips[key].detach().double().cpu().exp()
+            clips.append(clip * self.input_lsb(key) / self.quantizer[key].code_range[1])
+        step = torch.stack(clips).max()
+        least = [self.input_lsb(key) * self.folding.parts[key].factor.abs().max() / LEAST_CODE for key in exact]
+        finer = max([0, *(math.ceil(math.log2(float(step / size))) for size in least if float(size) > 0)])
+        return Shared(step * 2.0**-finer, step)
+
+    def _is_exact(self, key: str, keys: list[str]) -> bool:
+        """Return whether a part is a diagonal whose codes no format bounds: it adds to weights, or only passes on."""
+        parts = self.folding.parts
+        return parts[key].node is None and (self._is_one(key) or any(parts[k].node is not None for k in keys))
+
+    def _is_one(self, key: str) -> bool:
+        return bool((self.folding.parts[key].factor == 1).all())
 
     def real(self, key: str) -> Tensor:
         """Return a part's real weights, all factors taken in; of a diagonal one for each channel or one for all."""
@@ -186,40 +220,27 @@ class Scales:
 
     def _integers(self, key: str) -> Codes:
         part, quantizer = self.folding.parts[key], self.quantizer[key]
-        lsb = self.sum_lsb(part.target, key)
-        weight, size = self.scaled(key), self.input_lsb(key)
-        signed = not (isinstance(quantizer.fmt, QFormat) and not quantizer.fmt.signed)
-        if part.node is None and self._joins_weights(part):
-            codes = rounded((weight.double() * size / lsb).to(weight.dtype))
+        shared, size = self._shared(part.target, key), self.input_lsb(key)
+        lsb, signed = shared.lsb, not (isinstance(quantizer.fmt, QFormat) and not quantizer.fmt.signed)
+        if self._is_exact(key, list(self.folding.sums.get(part.target, ()))):
+            codes = rounded((part.factor.double() * size / lsb).float())
             over, bits, signed = 0, max(int(codes.abs().max()).bit_length() + 1, 2), True
-        elif quantizer.fixed_scale is not None:
-            scale = weight.new_tensor(quantizer.fixed_scale)
-            codes = quantizer.codes_with_gradient(weight, scale)
-            over, finer = (
-                quantizer.overflows(weight, scale),
-                round(math.log2(float(_power(size) * quantizer.fixed_scale / lsb))),
-            )
-            codes, bits = codes * 2.0**finer, quantizer.bits - (not signed) + finer
-        elif part.node is None and self._joins_weights(part):
-            codes = rounded((weight.double() * size / lsb).to(weight.dtype))
-            over, bits = 0, max(int(codes.abs().max()).bit_length() + 1, 2)
         else:
-            scale = (lsb / size).to(weight.device, weight.dtype)
-            codes, over, bits = (
-                quantizer.codes_with_gradient(weight, scale),
-                quantizer.overflows(weight, scale),
-                quantizer.bits,
-            )
+            weight = self.scaled(key)
+            if quantizer.fixed_scale is None:
+                own = lsb if shared.step is None else shared.step
+                scale = (own / size).to(weight.device, weight.dtype)
+            else:
+                own, scale = _power(size) * quantizer.fixed_scale, weight.new_tensor(quantizer.fixed_scale)
+            finer = round(math.log2(float(own / lsb)))
+            codes = quantizer.codes_with_gradient(weight, scale) * 2.0**finer
+            over, bits = quantizer.overflows(weight, scale), quantizer.bits - (not signed) + finer
         if bits > WIDEST:
             raise UsageError(
                 f"node '{part.name}': codes take {bits} bits, as what it adds to has units that much smaller;"
-                f" at most {WIDEST} are possible, so give w fewer bits"
+                f" at most {WIDEST} are possible, so give w or V fewer bits"
             )
         return Codes(codes, self._bias(key, lsb), lsb, float(lsb / size), bits, signed, over)
-
-    def _joins_weights(self, part: Part) -> bool:
-        keys = self.folding.sums.get(part.target, ())
-        return any(self.folding.parts[key].node is not None for key in keys)
 
     def _bias(self, key: str, lsb: Tensor) -> Tensor | None:
         part = self.folding.parts[key]
