@@ -146,7 +146,10 @@ class Neurons:
             return np.where(potential < self.theta, 0, 1)
         spikes = np.zeros(self.shape, np.int64)
         for count in range(1, self.most + 1):
-            spikes[potential >= count * self.theta] = count
+            reached = potential >= count * self.theta
+            if not reached.any():
+                break
+            spikes[reached] = count
         return spikes
 
     def after(self, h: Ints, spikes: Ints) -> Ints:

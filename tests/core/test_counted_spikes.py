@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from spikequant.energy.memory_traffic import common_assumptions
 from spikequant.errors import ProgramError
 from spikequant.oracle import run_oracle
 from spikequant.program import Dense, Input, Lif, PoolOr, PoolSum, Readout, chain
@@ -72,3 +73,8 @@ def test_more_than_a_byte_of_spikes_is_refused(most):
     text = rf"^node 'cell' \(burst\): emitted_limits is \(0, {most}\); it must be \(0, n\) with n from 1 to 255$"
     with pytest.raises(ProgramError, match=text):
         program(most=most)
+
+
+def test_energy_says_how_many_bits_their_counts_take():
+    (said,) = (text for text in common_assumptions(program(), "oracle") if "a layer's spikes" in text)
+    assert said.startswith("a layer's spikes (1 to 3 bits per neuron, timestep and sample")

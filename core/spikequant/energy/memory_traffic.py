@@ -97,11 +97,13 @@ def assumption(place: PotentialPlace) -> str:
 def common_assumptions(program: Program, backend: str) -> tuple[str, ...]:
     """Return what all accountings assume, in words."""
     each_step = any(source.coding == "per_step" for source in program.inputs)
+    widest = max((neuron.emitted_bits for neuron in program.spiking), default=1)
+    width = "1 bit" if widest == 1 else f"1 to {widest} bits"
     shown = "once per sample and timestep" if each_step else "once per sample"
     return (
         "layers run one after another for the whole batch, so each code is loaded from DRAM once per batch;"
         f" inputs are loaded {shown}; biases and thresholds are not billed",
-        "a layer's spikes (1 bit per neuron, timestep and sample, zeros included, before pooling) go to DRAM and back"
+        f"a layer's spikes ({width} per neuron, timestep and sample, zeros included, before pooling) go to DRAM and back"
         f" once, unless those of the whole batch fit into the {BUFFER_BITS // 8192} KB buffer",
         f"traffic within the chip as backend '{backend}' counted it, the same for each sample of a batch",
     )
