@@ -1,12 +1,16 @@
 """Mode loihi: stock processes alone give the program's spikes where they can, and say in numbers where they cannot."""
 
+import json
 import re
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from spikequant.cli.main import program
 from spikequant.counts import Counts
 from spikequant.errors import PluginError, RefusedError
+from spikequant.nir_profile import write_program
 from spikequant.oracle import run_oracle
 from spikequant.program import (
     Add,
@@ -338,3 +342,23 @@ def test_operators_that_stock_lava_does_not_have_are_refused_by_name():
 def test_an_unknown_mode_is_refused():
     with pytest.raises(PluginError, match="mode"):
         registry().make("backend", "lava", {"mode": "almost"})
+
+
+@pytest.mark.parametrize("batch", [5, 2])
+def test_verify_prints_one_claim_of_all_samples(batch, tmp_path):
+    rng = np.random.default_rng(0)
+    image = [Input("x", (1, 8, 8), 5), Flatten("flat"), Dense("fc", rng.integers(-9, 12, (10, 64)))]
+    neuron = Lif("lif", u_bits=24, theta=np.array(300), leak=Leak())
+    last = [Dense("last", rng.integers(-9, 9, (10, 10))), Readout("out")]
+    write_program(chain([*image, neuron, *last], 3), tmp_path / "net.nir")
+    given = ["--backend", "lava", "--option", "mode=loihi", "--data", "digits", "--samples", "5", "--batch", str(batch)]
+    answer = CliRunner().invoke(program, ["verify", str(tmp_path / "net.nir"), *given])
+    assert answer.exit_code == 0, answer.output
+    equal = "150 spikes, 150 states, 150 outputs on 5 samples"
+    lines = [line for line in answer.output.splitlines() if line.startswith("verify: lava: ")]
+    assert lines == [
+        "verify: lava: identical (150 spikes, 150 states and 150 outputs compared)",
+        f"verify: lava: claim: exact (stock processes with the same arithmetic; all equal: {equal})",
+    ]
+    said = CliRunner().invoke(program, ["verify", str(tmp_path / "net.nir"), *given, "--json"])
+    assert json.loads(said.stdout)["claims"] == [lines[1].removeprefix("verify: lava: ")]

@@ -1,4 +1,4 @@
-"""The network of the tutorial "oxford" of lava-dl, 200-256-200 neurons of Loihi over 2,000 timesteps, on stock Lava."""
+"""Networks of lava-dl's tutorials and tests on stock Lava: oxford (2,000 timesteps), tiny, netx_mnist."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,7 @@ import pytest
 from spikequant.program import Dense, Input, chain
 from spikequant_cuba import FixedLif
 from spikequant_lava.backend import LavaBackend
+from spikequant_lava_dl.importer import LavaDlImporter
 
 DATA = Path(os.environ.get("SPIKEQUANT_DATA") or Path(__file__).parents[4] / "shared" / "data") / "models" / "lava_dl"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"SPIKEQUANT_DATA: no networks in {DATA}")
@@ -64,3 +65,20 @@ def test_the_same_network_with_a_threshold_that_stock_lif_has_is_exact(lava_pyth
         "claim: exact (stock processes with the same arithmetic; all equal:"
         " 912,000 spikes, 912,000 states, 0 outputs on 1 sample)"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("tiny.net", {"timesteps": 16, "encode": "layer"}),
+        ("netx_mnist.net", {"timesteps": 12, "fire": ">", "encode": "integrate"}),
+    ],
+)
+def test_neurons_that_fire_above_their_threshold_are_exact_on_stock_processes(name, options, lava_python):
+    program = LavaDlImporter(**options).read(DATA / name).program
+    low, high = {"layer": (-20, 62), "integrate": (0, 255)}[options["encode"]]
+    x = np.random.default_rng(0).integers(low, high + 1, (2, *program.input.shape))
+    with LavaBackend(mode="loihi").compile(program) as executable:
+        trace = executable.run(x)
+    assert trace.counts.claims[0].startswith("claim: exact (stock processes with the same arithmetic; all equal: ")
+    assert all(spikes.any() for spikes in trace.spikes.values())
