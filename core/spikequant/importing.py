@@ -194,7 +194,7 @@ def import_run(
     Raises:
         UsageError, PluginError, DataError: See :func:`~spikequant.runs.train`.
     """
-    check_parts(recipe)
+    check_parts(recipe, model=float_model(imported, recipe))
     check_target(target)
     try:
         with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=f".{target.name}-") as scratch:

@@ -64,7 +64,7 @@ def quantize_run(
     recipe = _recipe(start, setting, epochs)
     if setting.scheme == Scheme.ITQ and setting.scratch:
         return train(recipe, out, data_dir=data_dir, watcher=watcher)
-    check_parts(recipe)
+    check_parts(recipe, model=start.model(recipe))
     out.make()
     with out.lock():
         out.create(recipe)

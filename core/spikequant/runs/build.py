@@ -86,10 +86,16 @@ def build_model(recipe: Recipe, found: Registry | None = None) -> Model:
             ) from error
 
 
-def check_parts(recipe: Recipe, found: Registry | None = None) -> None:
+def check_parts(recipe: Recipe, found: Registry | None = None, *, model: Model | None = None) -> None:
     """Raise, before anything is trained or written, unless the recipe's parts go together.
 
-    A model of the recipe is made, quantized as it will be after its float epochs, and given to the learner.
+    A model of the recipe is quantized as it will be after its float epochs, and given to the learner.
+
+    Args:
+        recipe: What is to be trained.
+        found: Where to look; what is installed by default.
+        model: One of the recipe in floats, to be used up, where its parameters are known: formats may depend on
+            them. By default one is drawn from the seed.
 
     Raises:
         UsageError: The learner does not train this network, or the model does not take the formats.
@@ -106,7 +112,7 @@ def check_parts(recipe: Recipe, found: Registry | None = None) -> None:
             f"learner '{learner.name}' trains network {wanted} only, and was given '{recipe.network.name}';"
             f" set network.name to {wanted}, or choose another learner"
         )
-    model = build_model(recipe, found)
+    model = model or build_model(recipe, found)
     model.quantize(quantizer_factory(recipe, found), ends=recipe.training.ends)
     learner.start(model, epochs=recipe.training.epochs, seed=recipe.seed)
 

@@ -72,27 +72,39 @@ def test_a_single_neuron_gives_norses_own_trace(spikequant, tmp_path):
 
 
 @needs_data
-def test_an_imported_network_goes_the_whole_way(spikequant, tmp_path):
-    run, small = tmp_path / "run", tmp_path / "small"
-    few = ("--set", "data.test_samples=20", "--set", "data.train_samples=20", "--data-dir", DATA)
-    imported = spikequant("import", NIR / "brandy_100.nir", "--out", run, "--data", "nmnist-small", *BRANDY, *few)
+@pytest.mark.parametrize(
+    ("name", "words", "formats", "layers"),
+    [
+        ("brandy_100", ("nmnist-small", *BRANDY), ("w=Q1.4", "V=Q3.8"), ["n2", "n4", "n6", "n8", "n10"]),
+        (
+            "braille_noDelay_bias_zero",
+            ("braille", "--reset", "zero", "--timesteps", 60),
+            ("w=Q4.6", "V=Q9.8", "I=Q6.8"),
+            ["lif1_lif", "lif2"],
+        ),
+    ],
+)
+def test_an_imported_network_goes_the_whole_way(spikequant, tmp_path, name, words, formats, layers):
+    run, small, model, data = tmp_path / "run", tmp_path / "small", tmp_path / "small.nir", ("--data-dir", DATA)
+    few = ("--set", "data.test_samples=20", "--set", "data.train_samples=20")
+    imported = spikequant("import", NIR / f"{name}.nir", "--out", run, "--data", *words, *few, *data)
     assert imported.code == 0, imported.err
-    assert spikequant("calibrate", run, "--samples", 10, "--data-dir", DATA).code == 0
-    words = ("--format", "w=Q1.4", "--format", "V=Q3.8", "--data-dir", DATA, "--json")
-    quantized = spikequant("quantize", run, "--out", small, *words)
+    assert spikequant("calibrate", run, "--samples", 10, *data).code == 0
+    chosen = [word for fmt in formats for word in ("--format", fmt)]
+    quantized = spikequant("quantize", run, "--out", small, *chosen, *data, "--json")
     assert quantized.code == 0, quantized.err
-    exported = spikequant("export", small, "--samples", 2, "--data-dir", DATA, "--json")
+    exported = spikequant("export", small, model, "--samples", 2, *data, "--json")
     assert json.loads(exported.out)["identical"]
-    for words in (("--backend", "torch"), ("--trained", small)):
-        verified = spikequant("verify", small / "model.nir", "--samples", 2, "--data-dir", DATA, *words)
+    for where in (("--backend", "torch"), ("--trained", small)):
+        verified = spikequant("verify", model, "--samples", 2, *data, *where)
         assert verified.code == 0, verified.out
-    said = json.loads(spikequant("run", small / "model.nir", "--data-dir", DATA, "--samples", 20, "--json").out)
-    drift = json.loads(spikequant("drift", small, "--data-dir", DATA, "--samples", 20, "--json").out)
+    said = json.loads(spikequant("run", model, *data, "--samples", 20, "--json").out)
+    drift = json.loads(spikequant("drift", small, *data, "--samples", 20, "--json").out)
     assert said["accuracy"] == drift["accuracy_integer"] == json.loads(quantized.out)["accuracy"]["trained"]
-    assert [layer["name"] for layer in drift["layers"]] == ["n2", "n4", "n6", "n8", "n10"]
+    assert [layer["name"] for layer in drift["layers"]] == layers
     assert all(0 < layer["spikes"]["share"] < 0.5 for layer in drift["layers"])
     assert all(layer["states"]["potential"]["relative"] is not None for layer in drift["layers"])
-    assert spikequant("drift", small, "--data-dir", DATA, "--samples", 5, "--fail-above", 0.0001).code == 1
+    assert spikequant("drift", small, *data, "--samples", 5, "--fail-above", 0.0001).code == 1
 
 
 @needs_data
