@@ -139,6 +139,12 @@ def test_a_plain_graph_holds_no_metadata_no_node_that_only_adds_and_no_linear(na
     assert not {"Scale", "Linear"} & {type(node).__name__ for node in flat(graph).nodes.values()}
 
 
+def test_a_flatten_counts_from_the_end_so_that_a_batch_does_not_matter():
+    flatten = plain_graph(PROGRAMS["conv"]).nodes["flat"]
+    assert (flatten.start_dim, flatten.end_dim) == (-3, -1)
+    assert flatten.output_type["output"].tolist() == [12]
+
+
 def test_with_the_unit_gain_every_lif_has_r_one_and_no_leak_potential():
     graph = plain_graph(PROGRAMS["conv, biased"], unit_gain=True)
     lifs = [node for node in graph.nodes.values() if isinstance(node, nir.LIF)]

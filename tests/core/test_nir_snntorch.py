@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from spikequant.nir_profile import read_graph, write_program
+from spikequant.nir_profile import PlainForm, read_graph, write_plain, write_program
 from spikequant.oracle import run_oracle
-from spikequant.program import Dense, Input, Lif, Readout, chain
+from spikequant.program import Add, Conv2d, Dense, Edge, Flatten, Input, Lif, PoolSum, Program, Readout, chain
 
 pytest.importorskip("snntorch", reason="snntorch is not installed")
 import_nir = pytest.importorskip("snntorch.import_nir", reason="nirtorch, which snntorch imports, is not installed")
@@ -74,6 +74,60 @@ def test_neurons_fire_as_the_oracle_until_saturation_acts_on_them(seed, tmp_path
     assert 0 < before.sum() < before.size
     assert np.array_equal(spikes["lif1"][before], trace.spikes["lif1"][before])
     assert not np.array_equal(spikes["lif1"], trace.spikes["lif1"])
+
+
+def convolutional(rng):
+    codes = rng.integers(-7, 8, (3, 2, 3, 3)), rng.integers(-7, 8, (5, 12))
+    nodes = [
+        Input("x", (2, 4, 4), 1, coding="per_step"),
+        Conv2d("conv", codes[0], bits=4, padding=(1, 1)),
+        Lif("lif1", u_bits=16, theta=np.array(6), bias=np.array([1, -1, 2])),
+        PoolSum("pool"),
+        Flatten("flat"),
+        Dense("fc", codes[1], bits=4),
+        Lif("lif2", u_bits=16, theta=np.array(6)),
+    ]
+    return chain(nodes, 9)
+
+
+def recurrent(rng):
+    nodes = (
+        Input("x", (8,), 1, coding="per_step"),
+        Dense("fc1", rng.integers(-7, 8, (6, 8)), bits=4),
+        Dense("back", rng.integers(-7, 8, (6, 6)), rng.integers(-3, 4, 6), bits=4),
+        Add("sum"),
+        Lif("lif1", u_bits=16, theta=np.array(6)),
+        Dense("fc2", rng.integers(-7, 8, (5, 6)), bits=4),
+        Dense("skip", rng.integers(-7, 8, (5, 8)), bits=4),
+        Add("both"),
+        Lif("lif2", u_bits=16, theta=np.array(6)),
+    )
+    pairs = (
+        *(("x", "fc1"), ("fc1", "sum"), ("back", "sum"), ("sum", "lif1"), ("lif1", "fc2"), ("x", "skip")),
+        *(("fc2", "both"), ("skip", "both"), ("both", "lif2")),
+    )
+    return Program(nodes, (*(Edge(*pair) for pair in pairs), Edge("lif1", "back", delayed=True)), 12)
+
+
+@pytest.mark.parametrize("make", [convolutional, recurrent])
+def test_a_plain_file_runs_where_the_profile_s_nodes_are_not_known(make, tmp_path):
+    rng = np.random.default_rng(1)
+    program = make(rng)
+    x = rng.integers(0, 2, (program.timesteps, 10, *program.input.shape))
+    trace = run_oracle(program, x)
+    assert trace.counts.saturations == 0
+    write_program(program, tmp_path / "profile.nir")
+    profile = read_graph(tmp_path / "profile.nir", type_check=True)
+    with pytest.raises((AssertionError, ValueError)):
+        import_nir.import_from_nir(profile)
+    write_plain(program, tmp_path / "plain.nir", PlainForm(unit_gain=True))
+    net, state, spikes = import_nir.import_from_nir(read_graph(tmp_path / "plain.nir", type_check=True)), None, []
+    with torch.no_grad():
+        for step in x:
+            out, state = net(torch.from_numpy(step).float(), state)
+            spikes.append(out.numpy())
+    assert trace.spikes["lif2"].sum() > 20
+    assert np.array_equal(np.stack(spikes), trace.spikes["lif2"])
 
 
 def clipped_before(program, spikes, x):

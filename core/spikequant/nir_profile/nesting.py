@@ -23,8 +23,8 @@ def nest(nodes: Mapping[str, Any], edges: Sequence[Edge]) -> tuple[dict[str, Any
 
     Returns:
         Nodes, where each such layer has the name of its neurons, and the edges that are left. Weights that join
-        others too stay where they are. A bias of the weights goes into a layer before, if one can take it up,
-        since readers leave it out in the first timestep.
+        others too stay where they are. A bias of the weights goes into a layer before, if one can take it up:
+        a reader whose loop starts with zeros leaves it out in the first timestep.
     """
     made, left = dict(nodes), list(edges)
     for name, node in nodes.items():

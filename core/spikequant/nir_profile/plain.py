@@ -1,9 +1,10 @@
 """A program as a plain NIR graph for the readers of others: no metadata, only nodes that they know.
 
 The graph alone is exact already (docs/nir-profile.md). What stops other readers is form: metadata and ``v_reset``
-where they are older than nir 1.0.6, a Scale of ones where two edges meet, a Linear where only Affine is known, nodes
-that do not follow what feeds them, a loop in a flat graph, and neurons whose ``r`` or ``v_leak`` a reader ignores or
-refuses. Each step here changes the form and keeps every number that a neuron computes.
+where they are older than nir 1.0.6, a Scale of ones where two edges meet, a Linear where only Affine is known, a
+Flatten whose dimensions they count with the batch, nodes that do not follow what feeds them, a loop in a flat graph,
+and neurons whose ``r`` or ``v_leak`` a reader ignores or refuses. Each step here changes the form and keeps every
+number that a neuron computes.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def plain_graph(program: Program, kinds: Kinds | None = None, *, unit_gain: bool
         if isinstance(node, Add):
             edges = _joined(node.name, edges)
             del nodes[node.name]
-    nodes = {name: _with_bias(node) for name, node in nodes.items()}
+    nodes = {name: _familiar(node) for name, node in nodes.items()}
     if unit_gain:
         nodes = fold(nodes, edges)
     for made in nodes.values():
@@ -126,11 +127,13 @@ def _copy(source: Any, target: Any, graph: Any, left_out: str) -> None:
             nodes[name].pop(left_out, None)
 
 
-def _with_bias(node: Any) -> Any:
-    """Return an Affine for a Linear, which some readers do not know."""
-    if not isinstance(node, nir.Linear):
-        return node
-    return nir.Affine(weight=node.weight, bias=np.zeros(node.weight.shape[0], np.float32))
+def _familiar(node: Any) -> Any:
+    """Return what more readers know: an Affine for a Linear, a Flatten that counts its dimensions from the end."""
+    if isinstance(node, nir.Linear):
+        return nir.Affine(weight=node.weight, bias=np.zeros(node.weight.shape[0], np.float32))
+    if isinstance(node, nir.Flatten):  # from the end they mean the same with and without a batch
+        return nir.Flatten(input_type=node.input_type, start_dim=-len(node.input_type["input"]), end_dim=-1)
+    return node
 
 
 def _joined(name: str, edges: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
