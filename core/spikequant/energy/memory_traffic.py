@@ -103,8 +103,8 @@ def common_assumptions(program: Program, backend: str) -> tuple[str, ...]:
     return (
         "layers run one after another for the whole batch, so each code is loaded from DRAM once per batch;"
         f" inputs are loaded {shown}; biases and thresholds are not billed",
-        f"a layer's spikes ({width} per neuron, timestep and sample, zeros included, before pooling) go to DRAM and back"
-        f" once, unless those of the whole batch fit into the {BUFFER_BITS // 8192} KB buffer",
+        f"a layer's spikes ({width} per neuron, timestep and sample, zeros included, before pooling) go to DRAM and"
+        f" back once, unless those of the whole batch fit into the {BUFFER_BITS // 8192} KB buffer",
         f"traffic within the chip as backend '{backend}' counted it, the same for each sample of a batch",
     )
 
