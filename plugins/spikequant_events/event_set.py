@@ -40,6 +40,8 @@ class EventSet(Dataset):
         downsample: So many pixels in a row and in a column become one, with all their events.
         size: Side of a frame instead, where it does not divide the sensor's.
         start: First frame of a sample, counted from the recording's beginning.
+        whole: Each recording is divided into ``timesteps`` frames of equal length, from its first event to its last;
+            ``frame_ms`` is then what such a frame is taken to last.
 
     Attributes:
         sensor: What its events are.
@@ -65,10 +67,15 @@ class EventSet(Dataset):
         downsample: int | None = None,
         size: int | None = None,
         start: int = 0,
+        whole: bool = False,
     ) -> None:
         self.timesteps = self.length if timesteps is None else timesteps
         self.frame_us = _microseconds(self.frame_default_ms if frame_ms is None else frame_ms)
-        self.start = start
+        self.start, self.whole = start, whole
+        if whole and start:
+            raise ValueError(
+                f"start is {start} and whole is true; whole recordings have no other frames, so set it to 0"
+            )
         for option, value, least in (("timesteps", self.timesteps, 1), ("start", start, 0)):
             if value < least:
                 raise ValueError(f"{option} is {value}; it must be at least {least}")
@@ -104,7 +111,7 @@ class EventSet(Dataset):
                 keys.append(sample.order)
                 try:
                     self._check_last(sample.events)
-                    yield sample.events.t, self.pooling.site(sample.events)
+                    yield self._times(sample.events.t), self.pooling.site(sample.events)
                 except RecordingError as error:
                     raise damaged(self, sample.path, str(error)) from error
 
@@ -118,6 +125,14 @@ class EventSet(Dataset):
         )
         order = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
         return Split(x.select(order), np.array(labels, np.int64)[order])
+
+    def _times(self, t: Values) -> Values:
+        """Return times whose frames are those that events are to be in."""
+        if not self.whole or not len(t):
+            return t
+        times = t.astype(np.int64)
+        first, last = int(times.min()), int(times.max())
+        return (times - first) * self.timesteps // (last - first + 1) * self.frame_us
 
     def _check_last(self, events: Events) -> None:
         last = int(events.t.max(initial=0))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spikequant import EventFrames
+from spikequant.errors import PluginError
 from spikequant.runs import make_dataset
 from spikequant_events import spikequant_datasets
 from spikequant_events.stratified import stratified
@@ -135,3 +136,32 @@ def test_a_stratified_split_takes_a_fifth_of_every_class_and_shares_nothing():
     assert abs(len(test) - 333 / 5) < 1
     assert all(abs((labels[test] == c).sum() - (labels == c).sum() / 5) <= 1 for c in range(4))
     assert stratified(labels, "test", "other key").tolist() != test.tolist()
+
+
+def test_a_whole_recording_is_divided_into_its_timesteps(small_folders):
+    whole = make_dataset("nmnist-small", options={"whole": True, "frame_ms": 10.0}, timesteps=30).load(
+        "test", small_folders
+    )
+    every = make_dataset("nmnist-small", timesteps=400).load("test", small_folders)
+    assert whole.x.shape == (100, 30, 2, 34, 34)
+    assert whole.x.clipped() == 0
+    for k in range(0, 100, 9):
+        frames = whole.x[k].astype(int)
+        assert frames.sum() == every.x[k].astype(int).sum()
+        assert frames[0].any()
+        assert frames[-1].any()
+
+
+def test_the_frames_of_a_whole_recording_are_those_of_the_rule_by_hand(real_events):
+    with np.load(real_events("nmnist-small", "nmnist_small.npz")[0] / "nmnist-small" / "nmnist_small.npz") as archive:
+        t = archive["test_t"][: archive["test_offset"][1]].astype(int)
+    expected = np.bincount([(time - t[0]) * 7 // (t[-1] - t[0] + 1) for time in t.tolist()], minlength=7)
+    found = make_dataset("nmnist-small", options={"whole": True}, timesteps=7).load(
+        "test", real_events("nmnist-small", "nmnist_small.npz")
+    )
+    assert found.x[0].astype(int).sum((1, 2, 3)).tolist() == expected.tolist()
+
+
+def test_whole_recordings_begin_at_their_first_event():
+    with pytest.raises(PluginError, match=r"start is 3 and whole is true; .* set it to 0"):
+        make_dataset("nmnist-small", options={"whole": True, "start": 3}, timesteps=30)
