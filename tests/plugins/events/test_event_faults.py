@@ -390,7 +390,7 @@ def test_an_option_out_of_its_range(name, options, fault):
 
 
 def test_an_unknown_option_and_a_wrong_type_are_the_registrys_errors():
-    options = "timesteps, frame_ms, counts, bits, downsample, size, start"
+    options = "timesteps, frame_ms, counts, bits, downsample, size, start, whole"
     with pytest.raises(PluginError, match=f"^dataset 'nmnist' has no option 'colour'; its options are: {options}$"):
         make_dataset("nmnist", options={"colour": 1})
     message = "^dataset 'nmnist': option 'counts' is \"all\"; it must be one of counts, binary$"
