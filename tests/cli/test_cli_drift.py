@@ -63,3 +63,17 @@ def test_what_is_no_run_is_one_line(spikequant, tmp_path):
     answer = spikequant("drift", tmp_path)
     assert answer.code == 2
     assert answer.err.startswith(f"error: {tmp_path} is not a run folder")
+
+
+def test_the_plot_names_every_layer_and_is_the_same_every_time(spikequant, trained, tmp_path):
+    pytest.importorskip("matplotlib")
+    for name in ("a.svg", "b.svg"):
+        answer = spikequant("drift", trained, "--samples", 10, "--plot", tmp_path / name)
+        assert answer.code == 0, answer.err
+        assert answer.out.endswith(f"written: {tmp_path / name}\n")
+    drawn = (tmp_path / "a.svg").read_text()
+    assert drawn == (tmp_path / "b.svg").read_text()
+    for text in (">lif1<", ">float<", ">integer<", ">spikes that differ (%)<"):
+        assert text in drawn
+    answer = spikequant("drift", trained, "--plot", tmp_path / "a.pdf")
+    assert (answer.code, answer.out) == (2, "")

@@ -14,6 +14,9 @@ from spikequant.cli.progress import bar
 from spikequant.drift import SAMPLES, drift_of_run
 from spikequant.drift_results import METRICS, Drift, LayerDrift
 from spikequant.errors import UsageError
+from spikequant.files import check_writable
+from spikequant.report.drawing import check_plot_name, save_figure
+from spikequant.report.drift_plot import drift_plot
 from spikequant.runs import RunFolder
 
 COLUMNS = ("layer", "spikes, float", "spikes, integer", "differ", "share", "EMD of rates", "state", "mean", "largest")
@@ -29,15 +32,21 @@ COLUMNS = ("layer", "spikes, float", "spikes, integer", "differ", "share", "EMD 
     metavar="[FIGURE=]X",
     help=f"Exit with 1 if a figure is above X: {', '.join(METRICS)}; repeatable. Default: spikes.",
 )
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw spikes that differ and rates: .svg or .png.")
 @data_dir_option
 @json_option
-def command(run: Path, samples: int, limits: tuple[str, ...], data_dir: Path | None, as_json: bool) -> None:
+def command(
+    *, run: Path, samples: int, limits: tuple[str, ...], plot: Path | None, data_dir: Path | None, as_json: bool
+) -> None:
     """Compare the float and the integer model of RUN on test samples, layer by layer.
 
     Says which spikes differ and where that begins, how far firing rates and potentials are apart, and what it does to
     the classes. Exit code 1 if a figure is above a limit of --fail-above.
     """
     bounds = [_limit(text) for text in limits]
+    if plot is not None:
+        check_plot_name(plot)
+        check_writable(plot, "--plot")
     with bar("drift", samples) as advance:
         done = [0]
 
@@ -46,6 +55,8 @@ def command(run: Path, samples: int, limits: tuple[str, ...], data_dir: Path | N
             done[0] = now
 
         found = drift_of_run(RunFolder(run), samples=samples, data_dir=data_dir, progress=progress)
+    if plot is not None:
+        save_figure(drift_plot(found), plot)
     failed = [text for name, bound in bounds if (text := _failure(found, name, bound))]
     if as_json:
         emit({"run": str(run), **found.to_json(), "failed": failed})
@@ -53,6 +64,8 @@ def command(run: Path, samples: int, limits: tuple[str, ...], data_dir: Path | N
         _print(found)
         for text in failed:
             plain.print(f"failed: {text}")
+        if plot is not None:
+            plain.print(f"written: {plot}")
     sys.exit(1 if failed else 0)
 
 
