@@ -66,7 +66,7 @@ def state_grid(name: str, cell: Cell, formats: StateFormats, lsb: float, *, fixe
     """Return the grids of a layer.
 
     A state without a format has 24 bits and is finer than the layer's sums by so many bits as its leak or its reset
-    asks for, but never so fine, or else coarser, that it could not hold 1,024 thresholds (of layers without one, 1,024).
+    asks for, but so coarse that it holds 1,024 thresholds, or 1,024 where there is none.
 
     Args:
         name: Of the layer, for the error.
