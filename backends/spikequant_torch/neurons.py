@@ -125,9 +125,9 @@ class SteppedNeurons(Neurons):
     def step(self, x: Tensor, state: State, t: int) -> tuple[Tensor, State, Tensor | None]:
         """See :meth:`Neurons.step`."""
         spikes, stored, overflow = self.node.advance(_array(x), tuple(_array(values) for values in state), t)
-        emitted = torch.from_numpy(np.asarray(spikes)).to(x.device)
+        emitted = np.asarray(spikes).astype(np.int64 if self.node.graded else np.uint8)
         acted = torch.from_numpy(np.asarray(overflow) != 0).to(x.device)
-        return emitted, tuple(_tensor(array, x.device) for array in stored), acted
+        return torch.from_numpy(emitted).to(x.device), tuple(_tensor(array, x.device) for array in stored), acted
 
 
 def _array(value: Tensor) -> IntArray:

@@ -12,6 +12,7 @@ from spikequant.program import Dense, Input, Lif, PoolOr, PoolSum, Readout, chai
 from spikequant.testing.strangers import Burst
 from spikequant.trace import Trace
 from spikequant.verify import compare
+from spikequant_torch.backend import TorchBackend
 
 DRIVE = [7, 0, 2, -9, 31]
 SPIKES = [2, 0, 1, 0, 5]
@@ -78,3 +79,21 @@ def test_more_than_a_byte_of_spikes_is_refused(most):
 def test_energy_says_how_many_bits_their_counts_take():
     (said,) = (text for text in common_assumptions(program(), "oracle") if "a layer's spikes" in text)
     assert said.startswith("a layer's spikes (1 to 3 bits per neuron, timestep and sample")
+
+
+class Fixed(Burst):
+    """Its spikes are an array that nobody may write to."""
+
+    kind = "fixed"
+
+    def step(self, x, u):
+        spikes, stored, over = super().step(x, u)
+        return np.broadcast_to(spikes[:1], spikes.shape), stored, over
+
+
+def test_torch_takes_spikes_that_cannot_be_written_to():
+    source = Input("input", (2,), bits=4, coding="per_step")
+    made = chain([source, Fixed("cell", u_bits=8), Dense("sum", np.array([[1, 1]])), Readout("out")], timesteps=2)
+    given = np.repeat(np.arange(4).reshape(2, 1, 2), 3, axis=1) * 4
+    with TorchBackend().compile(made) as executable:
+        assert compare(run_oracle(made, given), executable.run(given)).identical
