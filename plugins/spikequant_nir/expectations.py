@@ -21,6 +21,8 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "Delay": ("delay",),
 }
 """Fields with one value per neuron; each may also be one value for all, or one per channel."""
+MOST = 2.0**53
+"""Whole numbers beyond it are not exact in a float, and no shape has them."""
 AXES = {"Affine": 1, "Linear": 1, "Conv1d": 2, "Conv2d": 3, "SumPool2d": 3, "AvgPool2d": 3}
 
 
@@ -32,7 +34,9 @@ def shape_of(value: Any) -> Shape:
 def sizes_in(value: Any) -> Shape | None:
     """Return the shape that a field like ``shape`` or ``input_shape`` holds, or ``None`` where it holds none."""
     array = np.asarray(value)
-    if array.dtype.kind not in "iu" or array.ndim > 1 or array.size > 16 or (array < 1).any():
+    if array.dtype.kind not in "iuf" or array.ndim > 1 or array.size > 16 or not (array >= 1).all():
+        return None
+    if array.dtype.kind == "f" and not ((array == np.round(array)) & (array < MOST)).all():
         return None
     return tuple(int(size) for size in array.reshape(-1))
 

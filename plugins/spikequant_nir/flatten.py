@@ -54,6 +54,15 @@ def _dotted(graph: RawGraph, notes: Notes) -> dict[str, str]:
         cure = f"edges to it are led to '{shown(first)}', and edges from it are led from '{shown(last)}'"
         notes.mend(name_of((*graph.path, end)), "edges name it, but its graph is written out with dots", cure)
         ports |= {f">{end}": first, f"{end}>": last, first: "", last: ""}
+    entered, left = {target for _, target in graph.edges}, {source for source, _ in graph.edges}
+    for name in graph.nodes:
+        into = name.endswith(".input") and name in entered and _kind(graph, name) == "Input"
+        out_of = name.endswith(".output") and name in left and _kind(graph, name) == "Output"
+        if into or out_of:
+            ports[name] = ""
+            notes.add(
+                "note", name_of((*graph.path, name)), "edges lead to it and from it, so it passes on what it takes"
+            )
     return ports
 
 

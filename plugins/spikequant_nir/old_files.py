@@ -80,3 +80,17 @@ def renamed_fields(kind: str, fields: dict[str, Any], name: str, notes: Notes) -
         notes.mend(name, "it is a Linear with a bias, as nir 0.0 had", "it is taken for an Affine")
         kind = "Affine"
     return kind, fields
+
+
+def without_types(kind: str, fields: dict[str, Any], name: str, notes: Notes) -> dict[str, Any]:
+    """Return a node's fields without the shapes that some exporters write beside them; all shapes are worked out."""
+    allowed = {key for keys in PARAMETERS[kind] for key in keys}
+    for key in ("input_type", "output_type"):
+        if key in fields and key not in allowed:
+            notes.mend(name, f"it has a field '{key}', which NIR does not keep", "it is left out")
+    kept = {key: value for key, value in fields.items() if key in allowed or key not in ("input_type", "output_type")}
+    packed = kept.get("input_type")
+    if isinstance(packed, Mapping):  # as nir has it in memory: {"input": shape}
+        kept = {key: value for key, value in kept.items() if key != "input_type"}
+        kept |= {"input_type": packed["input"]} if "input" in packed else {}
+    return kept

@@ -9,7 +9,7 @@ import numpy as np
 
 from spikequant.errors import NirError
 from spikequant_nir.findings import Notes, shown
-from spikequant_nir.old_files import class_by_fields, old_class, old_root, renamed_fields
+from spikequant_nir.old_files import class_by_fields, old_class, old_root, renamed_fields, without_types
 from spikequant_nir.raw import PARAMETERS, Path, RawGraph, RawNode, name_of
 
 MAX_NODES = 10_000
@@ -66,7 +66,8 @@ def _node(group: Mapping[str, Any], path: Path, has_source: bool, notes: Notes) 
         kind = old_class(kind, name, notes)
     if kind == "NIRGraph":
         return _graph({**group, "type": kind}, path, notes)
-    kind, fields = renamed_fields(kind, {k: v for k, v in group.items() if k not in ("type", "metadata")}, name, notes)
+    fields = without_types(kind, {k: v for k, v in group.items() if k not in ("type", "metadata")}, name, notes)
+    kind, fields = renamed_fields(kind, fields, name, notes)
     needed, allowed = PARAMETERS[kind]
     for key in (key for key in needed if key not in fields):
         if (kind, key) != ("Output", "shape"):

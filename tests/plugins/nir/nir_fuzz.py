@@ -211,9 +211,9 @@ def more_nodes(file, rng):
 
 
 def nested(file, rng):
-    """Put the whole graph into itself, up to forty times."""
+    """Put the whole graph into itself, which doubles it each time."""
     graph = pick([name for name in groups(file) if name.endswith("nodes")], rng)
-    for _ in range(int(rng.choice([1, 5, 12]))):
+    for _ in range(int(rng.choice([1, 4, 7]))):
         file.copy("node", f"{graph}/again")
 
 

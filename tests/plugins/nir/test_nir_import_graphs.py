@@ -25,6 +25,7 @@ from nir_files import (
     read,
     sink,
     source,
+    without,
     written,
 )
 
@@ -146,6 +147,36 @@ def test_output_may_lead_on(tmp_path):
         written(tmp_path / "net.nir", graph(nodes, [("x", "n"), ("n", "mid"), ("mid", "fc"), ("fc", "out")]))
     )
     assert edges_of(found) == {("x", "n"), ("n", "mid"), ("n", "fc"), ("fc", "out")}
+
+
+def test_graph_written_out_with_dots_and_wired_port_by_port_is_one_network(tmp_path):
+    nodes = {
+        "x": source(2),
+        "g.input": source(2),
+        "g.lif": lif(2),
+        "g.output": sink(2),
+        "fc": linear(3, 2),
+        "out": sink(3),
+    }
+    edges = [("x", "g.input"), ("g.input", "g.lif"), ("g.lif", "g.output"), ("g.output", "fc"), ("fc", "out")]
+    found, _ = read(written(tmp_path / "net.nir", graph(nodes, edges)))
+    assert edges_of(found) == {("x", "g_lif"), ("g_lif", "fc"), ("fc", "out")}
+
+
+def test_shapes_may_be_stored_as_floats_and_one_number(tmp_path):
+    edit = having(a__shape=2, c__shape=np.array([3.0]))
+    found, _ = read(written(tmp_path / "net.nir", line(source(2), linear(3, 2), sink(3)), edit))
+    assert [node.shape for node in found.nodes] == [(2,), (3,), (3,)]
+
+
+def test_flatten_may_keep_its_input_type_as_nir_has_it_in_memory(tmp_path):
+    network = line(source(2, 3), nir.Flatten(np.array([2, 3]), 0), linear(3, 6), sink(3))
+    path = written(
+        tmp_path / "net.nir", network, without("node/nodes/b/input_type"), having(b__input_type__input=np.array([2, 3]))
+    )
+    assert nir.read(path, type_check=False).nodes["b"].input_type["input"].tolist() == [2, 3]
+    found, _ = read(path)
+    assert found.by_name["b"].shape == (6,)
 
 
 def test_branches_and_residual_edges_are_summed(tmp_path):
