@@ -14,8 +14,9 @@ from spikequant.cli.train import batch_line, epoch_line
 from spikequant.errors import UsageError
 from spikequant.exporter import check_target
 from spikequant.files import check_writable
+from spikequant.import_run import Wishes, import_run, recipe_of
 from spikequant.importer import ImportedModel, ImportedProgram
-from spikequant.importing import Wishes, import_run, read_file, recipe_of
+from spikequant.importing import read_file
 from spikequant.nir_profile import write_program
 from spikequant.program import Program
 from spikequant.registry import node_kinds

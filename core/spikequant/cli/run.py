@@ -27,8 +27,8 @@ from spikequant.cli.run_float import FloatRun
 from spikequant.cli.run_program import ProgramRun
 from spikequant.errors import UsageError
 from spikequant.files import check_writable, write_text
+from spikequant.import_run import Wishes
 from spikequant.importer import ImportedModel
-from spikequant.importing import Wishes
 from spikequant.runs.recipe import MOST_TIMESTEPS
 from spikequant.trace import Trace
 

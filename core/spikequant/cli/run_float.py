@@ -17,8 +17,8 @@ from spikequant.data_folders import data_folders
 from spikequant.dataset import Split
 from spikequant.errors import UsageError
 from spikequant.float_trace import FloatTrace, joined_floats
+from spikequant.import_run import Wishes, float_model, recipe_of
 from spikequant.importer import ImportedModel
-from spikequant.importing import Wishes, float_model, recipe_of
 from spikequant.input_files import read_inputs
 from spikequant.model import as_input, at_once
 from spikequant.runs import Recipe

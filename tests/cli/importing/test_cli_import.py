@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from spikequant import importing
+from spikequant import import_run
 from spikequant.model import accuracy
 from spikequant.nir_profile import read_program
 from spikequant.runs import RunFolder, load_data, load_model
@@ -175,17 +175,17 @@ def test_two_importers_that_claim_a_file_are_named_and_one_can_be_chosen(spikequ
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, OSError("disk")])
 def test_a_stop_or_a_failure_leaves_no_folder_that_blocks_a_new_try(spikequant, toy, tmp_path, monkeypatch, fault):
-    real = importing.train
+    real = import_run.train
     words = ("import", toy, "--out", tmp_path / "run", *DIGITS)
 
     def stopping(*_, **__):
         raise fault
 
-    monkeypatch.setattr(importing, "train", stopping)
+    monkeypatch.setattr(import_run, "train", stopping)
     answer = spikequant(*words)
     assert answer.code == (130 if fault is KeyboardInterrupt else 2)
     assert [path.name for path in tmp_path.iterdir()] == ["net.toy"]
-    monkeypatch.setattr(importing, "train", real)
+    monkeypatch.setattr(import_run, "train", real)
     (tmp_path / "run").mkdir()
     assert spikequant(*words).code == 0
     shutil.rmtree(tmp_path / "run")
