@@ -25,7 +25,7 @@ from spikequant_lava.supervisor import RUNNER, run_job_file
 PREFIX = "spikequant-lava-"
 """How the name of a job's folder begins, by which the runner knows that it may remove it."""
 START_SECONDS = 120.0
-PROCESS_SECONDS = 5e-3
+CELL_SECONDS = 5e-3
 CALL_SECONDS = 2e-4
 MAC_SECONDS = 2e-8
 NEURON_SECONDS = 1e-6
@@ -92,7 +92,7 @@ class LavaExecutable(Executable):
         """Return about ten times what ``samples`` should take, plus two minutes for a busy machine to start."""
         program = self._plan.program
         steps = samples * program.timesteps + self._plan.steps_after
-        per_step = PROCESS_SECONDS * self._plan.processes
+        per_step = CELL_SECONDS * self._plan.cells
         for node in program.nodes:
             if isinstance(node, Weighted):
                 shape = program.shapes[program.source_of(node.name).name]

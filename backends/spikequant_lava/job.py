@@ -79,9 +79,14 @@ class Plan:
         return len(self.parts)
 
     @property
+    def cells(self) -> int:
+        """How many nodes and relays those processes carry."""
+        return len(self._processes)
+
+    @property
     def fused(self) -> bool:
         """Whether some process carries several nodes, because there are more of them than processes."""
-        return len(self.parts) < len(self._processes)
+        return self.processes < self.cells
 
     def carried_by(self, name: str) -> str:
         """Say what carries a weighted node."""

@@ -120,8 +120,7 @@ def _notes(plan: Plan, result: Arrays) -> tuple[str, ...]:
     ran = ", ".join(f"{name} {version}" for name, version in versions.items())
     carried = [f"{name}: {plan.carried_by(name)}" for name in plan.placements]
     if plan.fused:
-        nodes = sum(len(part) for part in plan.parts)
-        carried.insert(0, f"{nodes} nodes and relays share {plan.processes} processes of Lava")
+        carried.insert(0, f"{plan.cells} nodes and relays share {plan.processes} processes of Lava")
     silent = [
         f"{node.name}: saturations are not counted, since its implementation does not say where overflow acts"
         for node in plan.program.spiking

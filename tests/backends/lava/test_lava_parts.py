@@ -1,5 +1,7 @@
 """A program with more nodes than processes shares them, and gives the oracle's integers all the same."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -115,3 +117,8 @@ def test_parts_are_even_and_relays_stand_behind_what_they_carry():
         {"name": "s", "process": "relay", "sources": ["a"], "depth": 0},
     ]
     assert parts_of(described, 2) == [["x", "a"], ["s", "b", "r"]]
+
+
+def test_the_time_that_a_run_is_given_does_not_shrink_with_the_processes():
+    given = [LavaExecutable(line(20), Path("python"), processes=n).estimated_timeout_s(1000) for n in (1, 8, 1000)]
+    assert len(set(given)) == 1
