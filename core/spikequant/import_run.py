@@ -48,14 +48,17 @@ def recipe_of(imported: ImportedModel, wishes: Wishes, source: str, found: Regis
     table: dict[str, Any] = {
         "data": {} if wishes.data is None else {"name": wishes.data},
         "network": {"name": imported.network, **imported.network_options},
-        "neuron": {"name": imported.neuron, **imported.neuron_options},
-        "quantizer": {"name": imported.quantizer, **imported.quantizer_options},
+        "neuron": {"name": imported.neuron},
+        "quantizer": {"name": imported.quantizer},
         "learner": {"name": wishes.learner or imported.learner},
         "training": {"float_epochs": 1, "epochs": 0},
     }
     if wishes.timesteps is not None:
         table["timesteps"] = wishes.timesteps
     apply_changes(table, wishes.changes)
+    # The importer's options are for the plugins that it names; another one that a wish names may not know them.
+    _add_options(table, "neuron", imported.neuron, imported.neuron_options)
+    _add_options(table, "quantizer", imported.quantizer, imported.quantizer_options)
     data = table["data"]
     if not isinstance(data, dict) or "name" not in data:
         raise UsageError(
@@ -146,6 +149,12 @@ def _leave_checkpoint(imported: ImportedModel, recipe: Recipe, folder: RunFolder
         "accuracies": {},
     }
     save_checkpoint(folder.checkpoint, content)
+
+
+def _add_options(table: dict[str, Any], part: str, name: str, options: Mapping[str, Any]) -> None:
+    """Put an importer's options into a table of the recipe that still names its plugin; those already there stay."""
+    if isinstance(table[part], dict) and table[part].get("name") == name:
+        table[part] = {"name": name, **options, **table[part]}
 
 
 def _timesteps(data: Mapping[str, Any], found: Registry | None) -> int:

@@ -85,6 +85,15 @@ def test_options_reach_the_importer_and_changes_the_recipe(spikequant, toy, tmp_
         assert np.array_equal(first.numpy(), (archive["first"] * 2).astype(np.float32))
 
 
+def test_another_quantizer_is_not_given_the_options_of_the_importers_own(spikequant, toy, tmp_path):
+    words = ("--set", "quantizer.name=qif", "--set", "quantizer.format=Q2.5")
+    answer = spikequant("import", toy, "--out", tmp_path / "run", *DIGITS, *words)
+    assert answer.code == 0, answer.err
+    recipe = RunFolder(tmp_path / "run").recipe()
+    assert (recipe.quantizer.name, recipe.quantizer.options) == ("qif", {"format": "Q2.5"})
+    assert recipe.neuron.options == {"bits": 8}
+
+
 def test_more_epochs_train_on_from_the_import(spikequant, toy, tmp_path):
     words = ("--learner", "bptt", "--set", "training.float_epochs=2", "--set", "training.epochs=1")
     answer = spikequant("import", toy, "--out", tmp_path / "run", *DIGITS, *words)
