@@ -16,7 +16,7 @@ DATA = Path(os.environ.get("SPIKEQUANT_DATA") or Path(__file__).parents[4] / "sh
 NIR, LAVA = DATA / "nir" / "valid", DATA / "models" / "lava_dl"
 needs_data = pytest.mark.skipif(not NIR.is_dir() or not LAVA.is_dir(), reason=f"SPIKEQUANT_DATA: no networks in {DATA}")
 SINABS = ("--reset", "subtract", "--option", "v_min=-1")
-BRANDY = (*SINABS, "--option", "most_spikes=255", "--timesteps", 30, "--set", "data.frame_ms=10")
+BRANDY = (*SINABS, "--option", "most_spikes=255", "--timesteps", 30, "--set", "data.whole=true")
 
 
 @needs_data
@@ -25,6 +25,7 @@ BRANDY = (*SINABS, "--option", "most_spikes=255", "--timesteps", 30, "--set", "d
     [
         ("brandy_100", ("--data", "nmnist-small", *BRANDY), 96, 100),
         ("brandy_50", ("--data", "nmnist-small", *BRANDY), 98, 100),
+        ("brandy_10", ("--data", "nmnist-small", *BRANDY), 95, 100),
         ("brandy_4", ("--data", "nmnist-small", *BRANDY), 91, 100),
         ("cnn_sinabs", ("--data", "nmnist-small", *SINABS), 98, 100),
     ],
