@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spikequant.errors import NirError
-from spikequant.importer import ImportedModel, Importer, Inspection
+from spikequant.importer import Importer, Inspection
 from spikequant_nir.assumed import note_ambiguities, settled, too_short
 from spikequant_nir.findings import Notes, shown
 from spikequant_nir.graph import Graph
@@ -74,7 +74,7 @@ class NirImporter(Importer):
             notes.add("ambiguous", short[0], f"{_short_text(short[1], rules)}; it does not run so")
         return inspection(file.graph, file.version, notes.findings())
 
-    def read(self, path: Path) -> ImportedModel:
+    def read(self, path: Path) -> NirImported:
         """Return the network in floats."""
         notes = Notes(self.repair)
         file, rules = self._read(path, notes)
@@ -87,7 +87,7 @@ class NirImporter(Importer):
         return NirImported(file.graph, rules, notes.findings(), source=shown(path.name), sha256=digest)
 
     def graph(self, path: Path) -> Graph:
-        """Return the network's graph alone."""
+        """Return the network's graph alone, without rules; raises as :meth:`inspect`."""
         return read_file(path, Notes(self.repair)).graph
 
     def _read(self, path: Path, notes: Notes) -> tuple[NirFile, Rules]:

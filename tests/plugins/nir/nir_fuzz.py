@@ -24,6 +24,7 @@ from spikequant_nir import NirImporter
 from spikequant_nir.graph import Graph
 
 MEMORY = 4 << 30
+RUN_VALUES = 100_000
 SIZES = (0, 1, -1, 2, 7, 255, 1 << 20, (1 << 31) - 1, 1 << 31, 1 << 40, (1 << 63) - 1, -(1 << 40))
 FLOATS = (np.nan, np.inf, -np.inf, 0.0, -1.0, 1e30, -1e30, 1e-30, 3.5)
 NAMES = (
@@ -241,13 +242,16 @@ def read(path, repair):
         seen = importer.inspect(path)
         text = json.dumps(seen.to_json())
         text.encode("utf8")
-        graph = importer.graph(path)
+        model = importer.read(path)
+        graph = model.graph
         again = Graph.from_text(graph.to_text())
         if again.to_text() != graph.to_text() or any(not np.isfinite(a).all() for a in graph.arrays_by_key().values()):
             return "wrong: the graph does not survive its text, or is not finite"
         for edge in graph.edges:
             if edge.source not in graph.by_name or edge.target not in graph.by_name:
                 return "wrong: an edge from nowhere"
+        if sum(np.prod(node.shape) for node in graph.nodes) < RUN_VALUES:
+            model.run({name: np.ones((2, 1, *shape), np.float32) for name, shape in model.input_shapes.items()})
     except SpikequantError as error:
         line = str(error)
         if not line.startswith(f"{path}: ") or len(line.splitlines()) != 1 or len(line) > 1000:
