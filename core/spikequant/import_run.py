@@ -121,6 +121,7 @@ def import_run(
     check_parts(recipe, model=float_model(imported, recipe))
     check_target(target)
     try:
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=f".{target.name}-") as scratch:
             inside = RunFolder(Path(scratch) / "run")  # the scratch folder itself is private to us (mode 700)
             inside.make()

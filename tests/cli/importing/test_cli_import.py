@@ -85,6 +85,12 @@ def test_options_reach_the_importer_and_changes_the_recipe(spikequant, toy, tmp_
         assert np.array_equal(first.numpy(), (archive["first"] * 2).astype(np.float32))
 
 
+def test_folders_above_the_run_are_made(spikequant, toy, tmp_path):
+    answer = spikequant("import", toy, "--out", tmp_path / "new" / "runs" / "toy", *DIGITS)
+    assert answer.code == 0, answer.err
+    assert RunFolder(tmp_path / "new" / "runs" / "toy").complete
+
+
 def test_another_quantizer_is_not_given_the_options_of_the_importers_own(spikequant, toy, tmp_path):
     words = ("--set", "quantizer.name=qif", "--set", "quantizer.format=Q2.5")
     answer = spikequant("import", toy, "--out", tmp_path / "run", *DIGITS, *words)
