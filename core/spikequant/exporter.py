@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
@@ -58,6 +59,7 @@ def export_to(exporter: Exporter, program: Program, inputs: NDArray[Any], target
     """
     check_target(target)
     try:
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.absolute().parent, prefix=f".{target.name}-") as scratch:
             inside = Path(scratch) / "folder"  # the scratch folder itself is private to us (mode 700); this one is not
             inside.mkdir()
@@ -71,7 +73,7 @@ def export_to(exporter: Exporter, program: Program, inputs: NDArray[Any], target
 
 
 def check_target(target: Path) -> None:
-    """Raise before anything is run if a folder ``target`` cannot be made.
+    """Raise before anything is run if a folder ``target`` cannot be made; folders above it that are missing can.
 
     Raises:
         UsageError: Something is there, or nothing can be written there.
@@ -79,6 +81,8 @@ def check_target(target: Path) -> None:
     if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
         raise UsageError(f"{target} exists and is no empty folder; delete it or give another")
     parent = target.absolute().parent
+    while not os.path.lexists(parent):
+        parent = parent.parent
     try:
         shutil.rmtree(tempfile.mkdtemp(dir=parent, prefix=f".{target.name}-"))
     except OSError as error:

@@ -66,6 +66,11 @@ def test_what_is_there_is_left_alone(tmp_path):
             check_target(target)
 
 
-def test_a_folder_in_none_is_refused_first(tmp_path):
-    with pytest.raises(UsageError, match=r"^folder .*/none/out cannot be written: No such file or directory; .*$"):
-        check_target(tmp_path / "none" / "out")
+def test_folders_above_are_made_and_a_file_above_is_refused_first(tmp_path):
+    check_target(tmp_path / "none" / "out")
+    assert list(tmp_path.iterdir()) == []
+    export_to(Writes(), PROGRAM, INPUTS, tmp_path / "none" / "out")
+    assert (tmp_path / "none" / "out").is_dir()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match=r"^folder .*/file/out cannot be written: Not a directory; .*$"):
+        check_target(tmp_path / "file" / "out")
