@@ -77,6 +77,8 @@ def command(
     names = {"float": "float", "trained": "in the recipe's formats"}
     for name, value in result["accuracy"].items():
         plain.print(f"test accuracy, {names.get(name, name)}: {100 * value:.2f} %")
+    for note in result.get("notes", ()):
+        plain.print(f"note: {note}")
     plain.print(f"written: {out}")
 
 

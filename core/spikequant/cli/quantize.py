@@ -67,6 +67,8 @@ def command(
     for name, value in result["accuracy"].items():
         shown = "not trained" if value is None else f"{100 * value:.2f} %"
         plain.print(f"test accuracy, {name}: {shown}")
+    for note in result.get("notes", ()):
+        plain.print(f"note: {note}")
     plain.print(f"written: {out}")
 
 

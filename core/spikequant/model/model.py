@@ -149,6 +149,11 @@ class Model(nn.Module, ABC):
         """
         return {}
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the present formats change beside the rounding of values, in sentences; nothing by default."""
+        return ()
+
     @abstractmethod
     def predict(self, x: Tensor) -> NDArray[np.int64]:
         """Return the class of each sample, in the present precision; the lowest index wins a tie.

@@ -60,7 +60,9 @@ class Training:
         self._phase("integer", self.recipe.training.epochs, done, state)
         self.accuracies["trained"] = accuracy(self.model, self.test)
         self._save_model(self.folder.model)
-        result = {"accuracy": self.accuracies, "test_samples": len(self.test), "epochs": len(self.rows)}
+        result: Json = {"accuracy": self.accuracies, "test_samples": len(self.test), "epochs": len(self.rows)}
+        if self.model.notes:
+            result["notes"] = list(self.model.notes)
         self.folder.write_result(result, self.recipe)
         return result
 
