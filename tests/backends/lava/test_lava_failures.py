@@ -179,10 +179,21 @@ def test_a_stopped_run_times_out_and_leaves_nothing(tmp_path, lava_python, lefto
 
 
 def test_shared_memory_goes_even_if_every_process_ignores_sigterm(tmp_path, lava_python, leftovers):
-    runner = broken_runner(tmp_path, "execute.py", RUN, "    import time\n    time.sleep(1000)")
+    runner = broken_runner(tmp_path, "kernels/neurons.py", SPIKE, "        import time\n        time.sleep(1000)")
     path = runner / "lava_job" / "execute.py"
     path.write_text(path.read_text() + "\nimport signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n")
-    assert "exceeded 4 s" in failure_of(LavaExecutable(program(), lava_python, runner=runner, timeout_s=4))
+    seen = set()
+
+    def look():
+        leftovers.wait_for(8)
+        time.sleep(1.5)
+        seen.update(leftovers.segments() - leftovers.before)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    assert "exceeded 8 s" in failure_of(LavaExecutable(program(), lava_python, runner=runner, timeout_s=8), 30.0)
+    looking.join()
+    assert seen, "there was no shared memory to leave behind"
     leftovers.assert_none()
 
 
