@@ -21,6 +21,7 @@ from spikequant.program import (
     Flatten,
     Input,
     IntArray,
+    Lif,
     Node,
     PoolSum,
     Program,
@@ -223,6 +224,12 @@ class Lowering:
             name = self._unique(f"{node.name}_flat")
             self._append(Flatten(name), (math.prod(shape),), (source, delayed))
             source, shape, delayed = name, (math.prod(shape),), False
+        if self.scales.formats.leak == "shift" and any(
+            n.name == source and isinstance(n, Lif) for n in self.done.nodes
+        ):
+            name = self._unique(f"{node.name}_count")  # hardware sums up what comes through weights
+            self._append(Dense(name, np.eye(shape[0], dtype=np.int64), bits=2), shape, (source, delayed))
+            source, delayed = name, False
         name = READOUT if node.name == self.output else self._unique(f"{READOUT}_{node.name}"[:60])
         self._place(node, Readout(name), shape, (source, delayed))
 
