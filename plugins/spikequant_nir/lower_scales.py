@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,50 +14,12 @@ from spikequant.gradients import rounded
 from spikequant_nir.dynamics import GRADED_KINDS, NEURON_KINDS, Cell
 from spikequant_nir.folding import Folding
 from spikequant_nir.graph import WEIGHT_KINDS, Graph
+from spikequant_nir.lower_codes import Codes, Shared
 from spikequant_nir.lower_grids import StateFormats, StateGrid, state_grid
 
 WIDEST = 32
 LEAST_CODE = 8
 """A value that passes into a sum of weights has at least this code, so that rounding changes it by 6 % at most."""
-
-
-@dataclass(frozen=True, eq=False)
-class Codes:
-    """Integers of one part.
-
-    Attributes:
-        weight: Whole numbers in NIR's layout, or of a diagonal one for each channel; they carry gradients.
-        bias: Whole numbers per output channel, in units of ``lsb``; or none.
-        lsb: Real size of one unit of the sums, float64.
-        unit: Real size of one code.
-        bits: Width of a code.
-        signed: Whether codes are two's complement.
-        overflows: How many weights lie beyond the largest or the smallest code.
-    """
-
-    weight: Tensor
-    bias: Tensor | None
-    lsb: Tensor
-    unit: float
-    bits: int
-    signed: bool
-    overflows: int
-
-
-@dataclass(frozen=True)
-class Shared:
-    """The size of a sum that several parts add to.
-
-    Of ``Qi.f`` it is the finest of theirs. A quantizer with a clip takes the coarsest of its weights' sizes, so that no
-    clip shrinks, or a power of two less where values pass into the sum that would else be lost in its unit.
-
-    Attributes:
-        lsb: Real size of one unit of the sum.
-        step: What the codes of weights count before that power of two, where a clip decides it.
-    """
-
-    lsb: Tensor
-    step: Tensor | None
 
 
 class Scales:

@@ -24,33 +24,17 @@ from spikequant_nir.engine_float import Arrays, cells, float_runner
 from spikequant_nir.engine_watch import Keeper, Observer
 from spikequant_nir.engine_whole import Trained, whole_runner
 from spikequant_nir.folding import Folding, fold
-from spikequant_nir.graph import SPIKING_KINDS, Graph, GraphNode
+from spikequant_nir.graph import SPIKING_KINDS, Graph
 from spikequant_nir.lower import READOUT, Lowered, Lowering
 from spikequant_nir.lower_scales import Scales
 from spikequant_nir.mixed import mixed_arrays, mixed_grids
+from spikequant_nir.node_arrays import NodeArrays, constants_on_cpu, folded_weights, spread_codes
 from spikequant_nir.quantities import nir_quantities
 from spikequant_nir.rules import Rules
 from spikequant_nir.state_formats import check_formats, formats_of
 
 MOST_VALUES = 1 << 22
 """Values of a network's largest layer, over all timesteps, in one forward: 16 MiB of floats."""
-
-
-class NodeArrays(nn.Module):
-    """Arrays of one node: weights and biases are parameters, a neuron's constants are buffers."""
-
-    def __init__(self, node: GraphNode) -> None:
-        super().__init__()
-        for key, array in node.arrays.items():
-            tensor = torch.from_numpy(np.array(array))
-            if key in ("weight", "bias"):
-                self.register_parameter(key, nn.Parameter(tensor))
-            else:
-                self.register_buffer(key, tensor)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the arrays by field name."""
-        return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
 
 class NirModel(Model):
@@ -105,7 +89,7 @@ class NirModel(Model):
     @property
     def cells(self) -> dict[str, Cell]:
         """The dynamics of its neurons."""
-        return cells(self.graph, self.rules, {name: _on_cpu(arrays) for name, arrays in self.arrays.items()})
+        return cells(self.graph, self.rules, {name: constants_on_cpu(arrays) for name, arrays in self.arrays.items()})
 
     @property
     def folding(self) -> Folding:
@@ -163,7 +147,7 @@ class NirModel(Model):
         else:
             lowered, scales = self._lowered()
             trained = {
-                name: Trained(_spread(scales.codes(key).weight, lowered, name), scales.codes(key).bias)
+                name: Trained(spread_codes(scales.codes(key).weight, lowered, name), scales.codes(key).bias)
                 for key, name in lowered.parts.items()
             }
             program = self._program(lowered)
@@ -253,7 +237,7 @@ class NirModel(Model):
         for part in self._batches(x):
             runner.run(self._inputs(part, 1.0 / self.coding.peak), self.timesteps, observer)
             observer.next_batch(len(part))
-        return observer.observation(self._folded_weights())
+        return observer.observation(folded_weights(self.folding, self.arrays))
 
     def lower(self, *, dt: float | None = None, provenance: Mapping[str, Any] | None = None) -> Program:
         """Return the integer program."""
@@ -309,19 +293,6 @@ class NirModel(Model):
         grids = mixed_grids(self.graph, self.formats)
         return float_runner(self.graph, self.rules, arrays, self.device, grids)
 
-    @torch.no_grad()
-    def _folded_weights(self) -> Tensor:
-        folding, arrays = self.folding, self.arrays
-        found = []
-        for key, part in folding.parts.items():
-            if part.node is None:
-                found.append(part.factor.float().flatten())
-            else:
-                weight = arrays[key]["weight"]
-                rows = part.factor.reshape(-1, *[1] * (weight.dim() - 1)) if part.factor.dim() else part.factor
-                found.append((weight.double().cpu() * rows).float().flatten())
-        return torch.cat(found) if found else torch.zeros(1)
-
     def _of(self, kinds: frozenset[str]) -> frozenset[str]:
         return frozenset(node.name for node in self.graph.nodes if node.kind in kinds)
 
@@ -363,17 +334,3 @@ class NirModel(Model):
         (value,) = self._inputs(x, 1.0).values()
         entry = lowered.nodes[0]
         return {entry.name: value.reshape(*value.shape[:2], *lowered.shapes[entry.name])}
-
-
-def _on_cpu(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key: tensor.detach().cpu() for key, tensor in arrays.items() if key not in ("weight", "bias")}
-
-
-def _spread(codes: Tensor, lowered: Lowered, name: str) -> Tensor:
-    """Return the codes of a part as its node has them: of a diagonal in full."""
-    node = next(node for node in lowered.nodes if node.name == name)
-    shape = tuple(getattr(node, "codes").shape)  # noqa: B009 - a Weighted node
-    if codes.numel() == math.prod(shape):
-        return codes.reshape(shape)
-    each = codes.reshape(-1).expand(shape[0])
-    return torch.diag(each) if len(shape) == 2 else each.reshape(shape)
