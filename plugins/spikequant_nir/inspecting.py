@@ -23,10 +23,12 @@ def inspection(graph: Graph, version: str, findings: tuple[Finding, ...]) -> Ins
         )
         for node in graph.nodes
     )
+    place = {node.name: index for index, node in enumerate(graph.nodes)}
+    edges = sorted((edge.source, edge.target) for edge in graph.edges)
     return Inspection(
         format=f"NIR {version}" if version else "NIR",
         nodes=nodes,
-        edges=tuple((edge.source, edge.target) for edge in graph.edges),
+        edges=tuple(sorted(edges, key=lambda edge: (place[edge[0]], place[edge[1]]))),
         inputs={node.name: node.shape for node in graph.inputs},
         outputs={node.name: node.shape for node in graph.outputs},
         findings=findings,

@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from spikequant.cli.common import data_dir_option, emit, json_option, parse_options, plain
-from spikequant.cli.import_options import as_data, import_options, importer_for, known_options, taken, tell, timed
+from spikequant.cli.import_options import (
+    as_data,
+    import_options,
+    importer_for,
+    known_options,
+    note_profile,
+    taken,
+    tell,
+    timed,
+)
 from spikequant.cli.train import batch_line, epoch_line
 from spikequant.errors import UsageError
 from spikequant.exporter import check_target
@@ -56,6 +65,7 @@ def command(
     """
     words = timed(words, timesteps, known_options(file, importer))
     reader = importer_for(file, importer, taken(words, parse_options(options)))
+    note_profile(file)
     read = read_file(reader, file)
     tell(read.findings)
     common = {"file": str(file), "importer": reader.name, "findings": as_data(read.findings)}

@@ -13,7 +13,7 @@ import click
 from spikequant.cli.common import messages
 from spikequant.errors import UsageError
 from spikequant.importer import Finding, Importer
-from spikequant.importing import find_importer
+from spikequant.importing import find_importer, has_profile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,6 +51,14 @@ def taken(words: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> 
 def importer_for(path: Path, name: str | None, options: Mapping[str, Any]) -> Importer:
     """Return the importer of a file, see :func:`~spikequant.importing.find_importer`."""
     return find_importer(path, options, name)
+
+
+def note_profile(path: Path) -> None:
+    """Say so if a file is a program of our own, of which an importer sees the half in floats."""
+    if has_profile(path):
+        messages.print(
+            "note: the file has a quantization profile; 'run' and 'verify' take its integers; this is its float half"
+        )
 
 
 def timed(words: Mapping[str, Any], timesteps: int | None, known: frozenset[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 
 from spikequant.cli.common import emit, json_option, parse_options, plain
-from spikequant.cli.import_options import import_options, importer_for, taken
+from spikequant.cli.import_options import import_options, importer_for, note_profile, taken
 from spikequant.importer import Inspection
 from spikequant.importing import inspect_file
 from spikequant.program import Shape
@@ -27,6 +27,7 @@ def command(*, file: Path, importer: str | None, options: tuple[str, ...], as_js
     Nothing is run. FILE is of any format that an installed importer reads, see 'spikequant plugins'.
     """
     reader = importer_for(file, importer, taken(words, parse_options(options)))
+    note_profile(file)
     seen = inspect_file(reader, file)
     if as_json:
         emit({"file": str(file), "importer": reader.name, **seen.to_json()})

@@ -52,3 +52,12 @@ def test_what_is_no_file_of_the_format_is_one_line(spikequant, toy, rival, tmp_p
     assert answer.err == f"error: {tmp_path}: it is a folder, not a file\n"
     answer = spikequant("inspect", toy, "--importer", "rival")
     assert answer.err == f"error: importer 'rival' returned a str for {toy}; it must be Inspection\n"
+
+
+def test_a_program_of_our_own_is_pointed_out(spikequant, trained, tmp_path):
+    model = tmp_path / "model.nir"
+    assert spikequant("export", trained, model, "--samples", 2).code == 0
+    answer = spikequant("inspect", model)
+    assert answer.code == 0, answer.err
+    assert answer.err.startswith("note: the file has a quantization profile; 'run' and 'verify' take its integers")
+    assert "profile" not in answer.out
