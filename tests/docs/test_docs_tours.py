@@ -1,7 +1,10 @@
-"""What the texts show of the U-SNN on digits is what the commands print: all of it is whole numbers."""
+"""What the texts show of whole tours is what the commands print: all of it is whole numbers."""
 
+import os
 import re
 import shlex
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +37,22 @@ def test_the_tour_prints_what_the_page_shows(page_of, spikequant, tmp_path, monk
     for words, pattern in tour:
         if "lava" in words and not registry().make("backend", "lava", {}).availability().ready:
             continue
+        answer = spikequant(*words)
+        assert answer.code == 0, answer.err
+        assert prints(pattern, answer), f"{words}\n{answer.err}{answer.out}"
+
+
+def test_the_tour_of_a_network_from_elsewhere(page_of, spikequant, tmp_path, monkeypatch):
+    data = Path(os.environ.get("SPIKEQUANT_DATA") or Path(__file__).parents[3] / "shared" / "data")
+    if not (data / "nir" / "valid" / "brandy_100.nir").is_file():
+        pytest.skip("needs nir/valid/brandy_100.nir in SPIKEQUANT_DATA")
+    monkeypatch.setenv("SPIKEQUANT_DATA", str(data))
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(data / "nir" / "valid" / "brandy_100.nir", tmp_path)
+    text = page_of("docs/imported-networks.md").text.split("## From Python")[0]
+    tour = list(commands(text))
+    assert len(tour) == 8
+    for words, pattern in tour:
         answer = spikequant(*words)
         assert answer.code == 0, answer.err
         assert prints(pattern, answer), f"{words}\n{answer.err}{answer.out}"
