@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from spikequant.counter_rng import RandomKey, uniforms
 from spikequant.gradients import straight_through
 from spikequant_nir.dynamics import Cell
 from spikequant_nir.engine import State
@@ -41,8 +43,31 @@ def fired(h: Tensor, spikes: Tensor, threshold: Tensor, most: int) -> Tensor:
     return result
 
 
-Steps = tuple[float, tuple[int, int], bool]
-"""Size of one code, smallest and largest code, and whether halves round up; else values round down."""
+@dataclass(frozen=True)
+class Steps:
+    """The numbers that one state variable may have while all else is floats.
+
+    Attributes:
+        lsb: Size of one code.
+        limits: Smallest and largest code; values beyond saturate.
+        rule: ``floor``, ``nearest`` (half up), ``toward_zero`` or ``stochastic``.
+        key: Of ``stochastic``: seed and name of the variable; numbers are keyed by timestep and neuron too.
+    """
+
+    lsb: float
+    limits: tuple[int, int]
+    rule: str = "nearest"
+    key: tuple[int, str] = (0, "V")
+
+    def codes(self, ratio: Tensor, t: int) -> Tensor:
+        """Return ``ratio`` of timestep ``t`` rounded to whole numbers."""
+        if self.rule == "toward_zero":
+            return torch.trunc(ratio)
+        below = torch.floor(ratio)
+        if self.rule == "stochastic":
+            elements = torch.arange(math.prod(ratio.shape[1:]), device=ratio.device).reshape(ratio.shape[1:])
+            return below + (uniforms(RandomKey(*self.key, t), elements) < (ratio - below).double())
+        return below if self.rule == "floor" else torch.floor(ratio + 0.5)
 
 
 @dataclass(frozen=True)
@@ -53,13 +78,11 @@ class Grid:
     i: Steps | None = None
 
 
-def on_grid(value: Tensor, steps: Steps | None) -> Tensor:
-    """Return ``value`` rounded and saturated, its gradient unchanged."""
+def on_grid(value: Tensor, steps: Steps | None, t: int) -> Tensor:
+    """Return ``value`` of timestep ``t`` rounded and saturated, its gradient unchanged."""
     if steps is None:
         return value
-    lsb, limits, nearest = steps
-    codes = torch.floor(value / lsb + (0.5 if nearest else 0.0)).clamp(*limits)
-    return straight_through(value, codes * lsb)
+    return straight_through(value, steps.codes(value.detach() / steps.lsb, t).clamp(*steps.limits) * steps.lsb)
 
 
 class FloatNeurons:
@@ -107,18 +130,18 @@ class FloatNeurons:
         v, y = state[0], driven
         current = []
         if self.i_decay is not None:
-            new = on_grid(torch.addcmul(driven, state[1], self.i_decay), self.grid.i)
+            new = on_grid(torch.addcmul(driven, state[1], self.i_decay), self.grid.i, t)
             y = state[1] if self.cell.rules.current == "old" else new
             y = y + self.offset if self.offset_apart else y
             current = [new]
         h = v + y if self.no_leak else torch.addcmul(y, v, self.decay)
         if self.threshold is None:
-            h = self._bounded(h)
+            h = self._bounded(h, t)
             return h, [h, *current]
         if self.delayed:
             h = self._reset(h, state[-1])
         n = self._spikes(h)
-        kept = self._bounded(h if self.delayed else self._reset(h, n))
+        kept = self._bounded(h if self.delayed else self._reset(h, n), t)
         return n, [kept, *current, *([n] if self.delayed else [])]
 
     def _spikes(self, h: Tensor) -> Tensor:
@@ -141,7 +164,7 @@ class FloatNeurons:
             return h - h * n.detach()
         return torch.where(n.detach() > 0, self.v_reset, h)
 
-    def _bounded(self, v: Tensor) -> Tensor:
+    def _bounded(self, v: Tensor, t: int) -> Tensor:
         v_min = self.cell.rules.v_min
         kept = v if v_min is None else v.clamp_min(v_min)
-        return on_grid(kept, self.grid.v)
+        return on_grid(kept, self.grid.v, t)

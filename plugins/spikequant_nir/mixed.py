@@ -10,7 +10,7 @@ from torch import Tensor
 from spikequant import QFormat
 from spikequant_nir.dynamics import NEURON_KINDS
 from spikequant_nir.engine_float import Arrays
-from spikequant_nir.engine_neurons import Grid
+from spikequant_nir.engine_neurons import Grid, Steps
 from spikequant_nir.graph import Graph
 from spikequant_nir.lower_grids import StateFormats
 from spikequant_nir.lower_scales import Scales
@@ -32,11 +32,15 @@ def mixed_arrays(scales: Scales, arrays: Arrays) -> dict[str, dict[str, Tensor]]
 
 def mixed_grids(graph: Graph, formats: StateFormats) -> Mapping[str, Grid]:
     """Return the grids of potentials, and of currents, that have a Qi.f."""
-    v, i = (_grid(fmt, formats) if isinstance(fmt, QFormat) else None for fmt in (formats.V, formats.I))
-    if v is None and i is None:
-        return {}
-    return {node.name: Grid(v, i) for node in graph.nodes if node.kind in NEURON_KINDS and node.kind != "Threshold"}
+    found: dict[str, Grid] = {}
+    for index, node in enumerate(graph.nodes):
+        if node.kind in NEURON_KINDS and node.kind != "Threshold":
+            v, i = (_steps(name, fmt, formats, index) for name, fmt in (("V", formats.V), ("I", formats.I)))
+            found[node.name] = Grid(v, i)
+    return found
 
 
-def _grid(fmt: QFormat, formats: StateFormats) -> tuple[float, tuple[int, int], bool]:
-    return fmt.step, fmt.code_range, formats.rule == "nearest"
+def _steps(name: str, fmt: object, formats: StateFormats, index: int) -> Steps | None:
+    if not isinstance(fmt, QFormat):
+        return None
+    return Steps(fmt.step, fmt.code_range, formats.rule, (formats.seed + index, name))

@@ -29,11 +29,6 @@ def check_formats(graph: Graph, rules: Rules, quantizer: Quantizer, formats: Sta
                 raise UsageError(
                     f"{name} is {fmt}, on the lattice of the weights' codes, and w is FP32; give {name} as Qi.f or FP32"
                 )
-            if isinstance(fmt, QFormat) and formats.rule not in ("nearest", "floor"):
-                raise UsageError(
-                    f"w is FP32 and {name} {fmt}, which floats then round by RN or TR only; set neuron.rounding to one"
-                    " of these, or give w a format"
-                )
         return
     if quantizer.fixed_scale is None:
         for name, fmt in (("V", formats.V), ("I", formats.I)):
