@@ -16,6 +16,7 @@ from spikequant import InputCoding
 from spikequant.errors import UsageError
 from spikequant.model import as_input
 from spikequant.neuron import Neuron
+from spikequant.oracle import run_oracle
 from spikequant.registry import registry
 from spikequant_cuba import CubaNeuron
 from spikequant_nir.clips import clip_of
@@ -318,3 +319,17 @@ def test_a_long_chain_needs_no_deep_stack():
     edges.append(GraphEdge("s399", "output"))
     made = model(Graph(tuple(nodes), tuple(edges)))
     assert made.predict(torch.ones(2, 7, 1)).tolist() == [0, 0]
+
+
+def test_several_inputs_are_inputs_of_the_program():
+    g = Drawn(1)
+    left, right = g.affine("fc1", g.input((3,), "left"), 4), g.affine("fc2", g.input((5,), "right"), 4)
+    g.output(g.neurons("n", "LIF", (left, right)))
+    made = model(g.graph(), neuron=CubaNeuron(V="Q7.24", decay_bits=24))
+    made.quantize(quantizer("qif", format="Q5.18"))
+    program = made.lower()
+    random = np.random.default_rng(0)
+    given = {"left": random.integers(0, 4, (7, 2, 3)), "right": random.integers(0, 4, (7, 2, 5))}
+    floats = NirImported(g.graph(), Rules(dt=DT)).run(given)
+    assert np.array_equal(run_oracle(program, given).spikes["n"], floats.spikes["n"])
+    assert floats.spikes["n"].any()
