@@ -139,7 +139,7 @@ def test_without_record_the_counts_are_the_same_and_no_other_state_travels(gauge
     cell = gauge()
     nodes = [Input("x", (3,), 4), cell("cell"), Lif("lif", theta=np.array(3)), Dense("fc", np.eye(3, dtype=int))]
     program, seen = chain([*nodes, Readout("out")], timesteps=3), {}
-    monkeypatch.setattr("spikequant_lava.backend.read_result", lambda path: seen.setdefault("r", read_result(path)))
+    monkeypatch.setattr("spikequant_lava.executable.read_result", lambda path: seen.setdefault("r", read_result(path)))
     inputs = np.array([[1, 2, 3], [9, 0, 4]])
     with BACKEND.compile(program) as executable:
         got = executable.run(inputs, record=False)
