@@ -38,6 +38,7 @@ from spikequant_nir.rules import Rules
 
 READOUT = "readout"
 WIDEST_DIAGONAL = 2048
+LARGEST = 2.0**62
 
 
 @dataclass(eq=False)
@@ -137,7 +138,9 @@ class Lowering:
         self._place(node, entry, given)
         if given != wanted:
             if len(wanted) > 1 or math.prod(given) != math.prod(wanted):
-                raise UsageError(f"input '{node.name}' takes {node.shape}, and the samples are {given}")
+                raise UsageError(
+                    f"input '{node.name}' takes {wanted}, and the samples are {given}; give them that shape"
+                )
             self._place(node, Flatten(self._unique(f"{node.name}_flat")), wanted, (entry.name, False))
 
     def _entering(self, node: GraphNode) -> tuple[str, Shape, bool]:
@@ -195,14 +198,14 @@ class Lowering:
 
     def _codes(self, key: str) -> tuple[dict[str, Any], IntArray]:
         codes = self.scales.codes(key)
-        bias = None if codes.bias is None else _whole(codes.bias)
+        bias = None if codes.bias is None else _whole(key, codes.bias)
         fields = {
             "bias": bias if bias is not None and bias.any() else None,
             "bits": codes.bits,
             "lsb": np.array(codes.unit),
             "signed": codes.signed,
         }
-        return fields, _whole(codes.weight)
+        return fields, _whole(key, codes.weight)
 
     def _neurons(self, index: int, node: GraphNode, source: str, shape: Shape, delayed: bool) -> None:
         grid, lsb = self.scales.grid(node.name), float(self.scales.entering(node.name))
@@ -272,6 +275,12 @@ def _map(shape: Shape) -> Shape:
     return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
 
 
-def _whole(values: Tensor) -> IntArray:
-    codes: IntArray = values.detach().to("cpu", torch.float64).numpy().astype(np.int64)
+def _whole(key: str, values: Tensor) -> IntArray:
+    found = values.detach().to("cpu", torch.float64).numpy()
+    if not np.isfinite(found).all() or float(np.abs(found).max(initial=0)) >= LARGEST:
+        raise UsageError(
+            f"node '{key}': its weights or biases are beyond 62 bits in units of the layer's sums; give w and the"
+            " states before it fewer bits"
+        )
+    codes: IntArray = found.astype(np.int64)
     return codes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -35,12 +36,15 @@ class Shared:
     """The size of a sum that several parts add to.
 
     Of ``Qi.f`` it is the finest of theirs. A quantizer with a clip takes the coarsest of its weights' sizes, so that no
-    clip shrinks, or a power of two less where values pass into the sum that would else be lost in its unit.
+    clip shrinks. Where values of smaller units enter as well, such as pixels beside spikes, it is so many powers of two
+    less that the codes of their weights are not lost in its unit, and all other codes are that much larger.
 
     Attributes:
         lsb: Real size of one unit of the sum.
-        step: What the codes of weights count before that power of two, where a clip decides it.
+        steps: Of each part with a format: what its codes count before they are shifted left, where a clip decides it.
+        finer: By how many powers of two ``lsb`` is below the coarsest of ``steps``.
     """
 
     lsb: Tensor
-    step: Tensor | None
+    steps: Mapping[str, Tensor] = field(default_factory=dict)
+    finer: int = 0

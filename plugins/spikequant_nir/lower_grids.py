@@ -62,9 +62,10 @@ class StateGrid:
     i_bits: int = 0
 
 
-def state_grid(name: str, cell: Cell, formats: StateFormats, lsb: float, *, fixed: bool) -> StateGrid:
+def state_grid(name: str, cell: Cell, formats: StateFormats, lsb: float, *, fixed: bool, below: int = 0) -> StateGrid:
     """Return the grids of a layer.
 
+    ``INTn`` counts what the codes of the layer's coarsest weights count, or with shifts one unit of its sums.
     A state without a format has 24 bits and is finer than the layer's sums by so many bits as its leak or its reset
     asks for, but so coarse that it holds 1,024 thresholds, or 1,024 where there is none.
 
@@ -74,6 +75,7 @@ def state_grid(name: str, cell: Cell, formats: StateFormats, lsb: float, *, fixe
         formats: Of the states.
         lsb: Real size of one unit of the layer's sums.
         fixed: Whether that is a power of two by the weights' format.
+        below: By how many powers of two it is below what the codes of the layer's coarsest weights count.
 
     Raises:
         UsageError: A format does not go with the weights'.
@@ -93,7 +95,8 @@ def state_grid(name: str, cell: Cell, formats: StateFormats, lsb: float, *, fixe
     threshold = 1.0 if cell.threshold is None else float(cell.threshold.abs().max()) or 1.0
     most = math.floor(math.log2((1 << WIDEST - 1) * lsb / (HELD * threshold)))
     fraction = -round(math.log2(lsb)) if fixed else None
-    v = _grid(name, "V", formats.V, fraction, 0 if shift else min(finer, most))
+    below = 0 if shift else below
+    v = _grid(name, "V", formats.V, fraction, 0 if shift else min(finer, most), below)
     if shift and v[0] != 0:
         raise UsageError(
             f"node '{name}': neuron.leak is 'shift', which keeps V in units of the layer's sums, and {formats.V} is"
@@ -102,13 +105,13 @@ def state_grid(name: str, cell: Cell, formats: StateFormats, lsb: float, *, fixe
     if cell.i_decay is None:
         return StateGrid(*v)
     current = min(0 if bool((cell.i_decay == 1).all()) else FINER, most)
-    return StateGrid(*v, *_grid(name, "I", formats.I, fraction, current))
+    return StateGrid(*v, *_grid(name, "I", formats.I, fraction, current, below))
 
 
-def _grid(name: str, variable: str, fmt: Any, sum_frac: int | None, finer: int) -> tuple[int, int]:
-    """Return fraction bits beside the sums, and width; ``finer`` of them without a format."""
+def _grid(name: str, variable: str, fmt: Any, sum_frac: int | None, finer: int, below: int) -> tuple[int, int]:
+    """Return fraction bits beside the sums, and width; ``finer`` of them without a format, ``-below`` of ``INTn``."""
     if isinstance(fmt, IntFormat):
-        return 0, fmt.bits
+        return -below, fmt.bits
     if not isinstance(fmt, QFormat):
         return finer, WIDEST
     if sum_frac is None:

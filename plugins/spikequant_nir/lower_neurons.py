@@ -17,6 +17,7 @@ from spikequant_nir.dynamics import Cell
 from spikequant_nir.lower_grids import StateFormats, StateGrid
 
 LEAST_BIAS = 0.5
+MOST_SHIFT = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ def neuron_node(layer: Layer) -> SpikingNode:
         "rounding": formats.rule,
         "seed": formats.seed + layer.index,
         "overflow": formats.overflow,
-        "input_shift": grid.i_frac if cuba else grid.v_frac,
+        "input_shift": _shift(layer, grid.i_frac if cuba else grid.v_frac),
         "bias": _bias(layer),
         "v_min": None if cell.rules.v_min is None else _integer(round(cell.rules.v_min / layer.lsb)),
         "lsb": np.array(layer.lsb),
@@ -70,7 +71,7 @@ def neuron_node(layer: Layer) -> SpikingNode:
         common |= {
             "i_bits": grid.i_bits,
             "i_decay": _decay(layer, "current's decay", cell.i_decay),
-            "i_shift": grid.v_frac - grid.i_frac,
+            "i_shift": _shift(layer, grid.v_frac - grid.i_frac),
             "order": "current_first" if cell.rules.current == "new" else "potential_first",
         }
     if cell.threshold is None:
@@ -104,7 +105,16 @@ def theta_of(layer: Layer) -> IntArray:
         codes = torch.floor(ratio) + 1
     else:
         codes = torch.ceil(ratio)
-    return _integers(codes)
+    return _integers(layer, codes)
+
+
+def _shift(layer: Layer, shift: int) -> int:
+    if abs(shift) > MOST_SHIFT:
+        raise UsageError(
+            f"node '{layer.name}': one unit of its state is 2**{-shift} units of what enters it, and a node shifts by"
+            f" {MOST_SHIFT} bits at most; give w and the states before it fewer bits, or this one others"
+        )
+    return shift
 
 
 def _snapped(ratio: Tensor) -> Tensor:
@@ -120,17 +130,17 @@ def _decay(layer: Layer, what: str, decay: Tensor) -> IntArray:
             f"node '{layer.name}': its {what} of {float(decay.max()):.6g} became 1, no leak, at"
             f" {layer.formats.decay_bits} decay bits; set neuron.decay_bits higher"
         )
-    return _integers(codes)
+    return _integers(layer, codes)
 
 
 def _bias(layer: Layer) -> IntArray | None:
-    codes = _integers(torch.floor(layer.cell.offset / layer.lsb + 0.5))
+    codes = _integers(layer, torch.floor(layer.cell.offset / layer.lsb + 0.5))
     return codes if codes.any() else None
 
 
 def _reset(layer: Layer) -> tuple[Any, IntArray]:
     word = {"zero": "zero", "subtract": "subtract", "to-value": "value"}[layer.cell.rules.reset]
-    value = _integers(torch.floor(layer.cell.v_reset / layer.lsb + 0.5))
+    value = _integers(layer, torch.floor(layer.cell.v_reset / layer.lsb + 0.5))
     if word == "value" and value.any():
         return "value", value
     return ("zero" if word == "value" else word), np.zeros((), np.int64)
@@ -189,11 +199,13 @@ def _leak(layer: Layer) -> Leak:
     return Leak.by_shift(shift) if shift else Leak()
 
 
-def _integers(values: Tensor) -> IntArray:
+def _integers(layer: Layer, values: Tensor) -> IntArray:
     """Return whole numbers as int64, of one axis per map of a program: a map without a height gets one of 1."""
     found = values.detach().cpu().numpy()
     if not np.isfinite(found).all() or float(np.abs(found).max(initial=0)) >= 2.0**62:
-        raise UsageError("a constant is beyond 62 bits in units of its grid; use fewer fraction bits")
+        raise UsageError(
+            f"node '{layer.name}': a constant is beyond 62 bits in units of its grid; give w and V fewer fraction bits"
+        )
     codes: IntArray = found.astype(np.int64)
     return codes[:, None, :] if codes.ndim == 2 else codes
 

@@ -89,7 +89,10 @@ class Scales:
             UsageError: A format does not go with the weights'.
         """
         fixed = any(quantizer.fixed_scale is not None for quantizer in self.quantizer.values())
-        return state_grid(name, self.cells[name], self.formats, float(self.entering(name)), fixed=fixed)
+        keys = self.folding.sums.get(name, ())
+        below = self._shared(name, keys[0]).finer if keys else 0
+        size = float(self.entering(name))
+        return state_grid(name, self.cells[name], self.formats, size, fixed=fixed, below=below)
 
     def entering(self, name: str) -> Tensor:
         """Return the real size of one unit of what enters a node: of the sum of its edges."""
@@ -127,22 +130,24 @@ class Scales:
         exact = [key for key in keys if self._is_exact(key, keys)]
         coded = [key for key in keys if key not in exact]
         if not coded:
-            return Shared(torch.stack([self.input_lsb(key) for key in exact]).min(), None)
+            return Shared(torch.stack([self.input_lsb(key) for key in exact]).min())
         fixed = self.quantizer[keys[0]].fixed_scale
         if fixed is not None:
             sizes = [_power(self.input_lsb(key)) * fixed for key in coded]
             sizes += [_power(self.input_lsb(key)) * (1 if self._is_one(key) else fixed) for key in exact]
-            return Shared(torch.stack(sizes).min(), None)
-        clips = []
+            return Shared(torch.stack(sizes).min())
+        clips = {}
         for key in coded:
             part = self.folding.parts[key]
             own = part.factor.abs().max()
             clip = own if part.node is None else self.log_clips[key].detach().double().cpu().exp()
-            clips.append(clip * self.input_lsb(key) / self.quantizer[key].code_range[1])
-        step = torch.stack(clips).max()
+            clips[key] = clip * self.input_lsb(key) / self.quantizer[key].code_range[1]
+        coarsest = max(coded, key=lambda key: float(clips[key]))
+        step, size = clips[coarsest], self.input_lsb(coarsest)
+        halvings = {key: max(0, math.floor(math.log2(float(size / self.input_lsb(key))))) for key in coded}
         least = [self.input_lsb(key) * self.folding.parts[key].factor.abs().max() / LEAST_CODE for key in exact]
-        finer = max([0, *(math.ceil(math.log2(float(step / size))) for size in least if float(size) > 0)])
-        return Shared(step * 2.0**-finer, step)
+        finer = max([*halvings.values(), *(math.ceil(math.log2(float(step / one))) for one in least if float(one) > 0)])
+        return Shared(step * 2.0**-finer, {key: step * 2.0 ** -halvings[key] for key in coded}, finer)
 
     def _is_exact(self, key: str, keys: list[str]) -> bool:
         """Return whether a part is a diagonal whose codes no format bounds: it adds to weights, or only passes on."""
@@ -189,7 +194,7 @@ class Scales:
         else:
             weight = self.scaled(key)
             if quantizer.fixed_scale is None:
-                own = lsb if shared.step is None else shared.step
+                own = shared.steps[key]
                 scale = (own / size).to(weight.device, weight.dtype)
             else:
                 own, scale = _power(size) * quantizer.fixed_scale, weight.new_tensor(quantizer.fixed_scale)
