@@ -68,9 +68,28 @@ def stock_reasons(program: Program) -> Reasons:
     if reasons:
         return reasons
     wiring = wiring_of(program)
+    if early := _early(program, stocks, wiring):
+        return early
     late = {name: "its loop has no delayed edge for the step that stock Dense and Conv take"
             for name, step in wiring.steps.items() if not step}  # fmt: skip
     return late or {relay.node: why for relay in wiring.relays if (why := _relay_reason(wiring, relay))}
+
+
+def _early(program: Program, stocks: Mapping[str, Stock], wiring: Wiring) -> Reasons:
+    """Return the neurons that their bias alone makes fire before timestep 0, which delayed edges carry into it.
+
+    A neuron behind late weights runs as many steps before its first timestep as it lags. It forgets what it has summed
+    up by then, but not what it has sent; nothing else can enter in those steps, as inputs are zero.
+    """
+    found: Reasons = {}
+    for name, stock in stocks.items() if program.recurrent else ():
+        steps = wiring.lags[name]
+        if steps * int(stock.bias.max()) > 64 * stock.vth:
+            found[name] = (
+                f"its bias alone makes it fire before timestep 0, in the steps that Dense and Conv take ({steps}),"
+                " and delayed edges would carry that into it"
+            )
+    return found
 
 
 def _reason(program: Program, node: Node, chosen: Mapping[str, int]) -> str:

@@ -339,6 +339,26 @@ def test_operators_that_stock_lava_does_not_have_are_refused_by_name():
     )
 
 
+@pytest.mark.parametrize(("bias", "fires"), [(4, False), (5, True)])
+def test_a_bias_that_fires_before_the_first_timestep_is_refused_in_a_loop(bias, fires):
+    """At 4 the first step leaves V at theta - 1; at 5 the neuron spikes while the first input is on its way."""
+    neuron = FixedLif("n", u_bits=24, decay=np.array(1), decay_bits=0, theta=np.array(5), bias=np.array([0, bias]))
+    entry = Input("x", (2,), 1, coding="per_step"), Dense("fc", np.eye(2, dtype=int))
+    nodes = (*entry, Add("sum"), neuron, Dense("back", np.array([[9, 9], [-9, 9]])), Readout("out"))
+    pairs = ["x fc", "fc sum", "back sum", "sum n", "n out"]
+    edges = (*(Edge(*pair.split()) for pair in pairs), Edge("n", "back", delayed=True))
+    if not fires:
+        assert_exact(Program(nodes, edges, 3), batch=3)
+        return
+    told = refusal(*nodes, edges=edges)
+    assert told == (
+        "node 'n': its bias alone makes it fire before timestep 0, in the steps that Dense and Conv take (1), and"
+        " delayed edges would carry that into it"
+    )
+    straight = tuple(node for node in nodes if node.name not in ("sum", "back"))
+    assert not BACKEND.refusals(chain(straight, 3))
+
+
 def test_an_unknown_mode_is_refused():
     with pytest.raises(PluginError, match="mode"):
         registry().make("backend", "lava", {"mode": "almost"})
