@@ -104,7 +104,11 @@ def _nobody(path: Path, found: Registry) -> str:
         ", ".join(f"{offer.name} ({' '.join(getattr(offer.value, 'suffixes', ()))})" for offer in found.of("importer"))
         or "none"
     )
-    return f"{path}: no importer takes files {suffix}; installed: {known}; rename it, or choose one with --importer"
+    broken = f"; {len(found.failures)} plugins did not load, see 'spikequant plugins'" if found.failures else ""
+    return (
+        f"{path}: no importer takes files {suffix}; installed: {known}{broken}; rename it, or choose one with"
+        " --importer"
+    )
 
 
 def _asked(importer: Importer, method: Callable[[Path], Any], path: Path, wanted: type[Result]) -> Result:

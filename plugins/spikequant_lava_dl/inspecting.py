@@ -43,10 +43,12 @@ def _findings(file: LavaDlFile, rules: Rules, assumed: bool) -> Iterator[Finding
     types = sorted({kind for layer in file.layers if (kind := _neuron_type(layer)) in FIRES})
     if rules.fire is None and types:
         said = " and ".join(f"{kind} fires where v {FIRES[kind]} threshold" for kind in types)
-        text = (
-            f"{said}, as recorded spikes of such networks show; Lava's own LIF fires where v > threshold, whatever the"
+        lava = (
+            "Lava's own LIF fires where v > threshold, whatever the type, set it with --option fire='>'"
+            if types != ["LOIHI"]
+            else "so does Lava's own LIF; set the other rule with --option fire='>='"
         )
-        yield Finding("ambiguous", "", f"{text} type, set it with --option fire='>'")
+        yield Finding("ambiguous", "", f"{said}, as recorded spikes of such networks show; {lava}")
     depth = sum(layer.kind in WEIGHTED for layer in file.layers)
     text = "lava-dl and Loihi pass spikes on one step later in each layer, and the program does not: it spikes"
     yield Finding("note", "", f"{text} up to {depth} steps earlier than they do")

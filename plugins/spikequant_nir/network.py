@@ -109,7 +109,8 @@ class NirNetwork(Network):
         if math.prod(output.shape) < classes:
             raise UsageError(
                 f"output '{output.name}' of the network has {math.prod(output.shape)} values, and the data set has"
-                f" {classes} classes; choose the data set it was trained on, or another output with network.output"
+                f" {classes} classes; choose the data set it was trained on, or another output with --set"
+                " network.output=NAME"
             )
         entries = self.graph.inputs
         if len(entries) == 1 and math.prod(entries[0].shape) != math.prod(coding.shape):

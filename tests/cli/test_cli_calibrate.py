@@ -81,6 +81,7 @@ def test_what_cannot_be_calibrated_is_one_line(spikequant, run, tmp_path):
     answer = spikequant("calibrate", tmp_path)
     assert (answer.code, answer.err) == (
         2,
-        f"error: {tmp_path} is not a run folder: it holds no recipe.toml; make one with 'spikequant train'\n",
+        f"error: {tmp_path} is not a run folder: it holds no recipe.toml; make one with 'spikequant train',"
+        " or of a network from elsewhere with 'spikequant import'\n",
     )
     assert spikequant("calibrate", run, "--samples", 0).code == 2

@@ -286,7 +286,7 @@ CASES = [
     (oldest, r"the file says quantization profile 0; versions start at 1"),
     (
         float_model,
-        r"it has no quantization profile, so it is a float model; read it with read_graph, or quantize it .*",
+        r"it has no quantization profile, so it is a float model; make a run of it .*",
     ),
     (beyond_words, r"graph: 'beyond_nir' in the metadata is '\[\]', and it must be .*; write the file again .*"),
     (named_above, r"node name '../x;y' is not usable; names are letters, digits and '_', at most 64, .*"),

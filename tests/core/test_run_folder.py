@@ -55,7 +55,7 @@ def test_an_unfinished_run_has_no_result(folder):
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    message = r"^\S+ is not a run folder: it holds no recipe.toml; make one with 'spikequant train'$"
+    message = r"^\S+ is not a run folder: it holds no recipe.toml; make one with 'spikequant train', or .* import'$"
     with pytest.raises(RunError, match=message):
         RunFolder(tmp_path).recipe()
 

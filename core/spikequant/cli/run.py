@@ -21,7 +21,7 @@ from spikequant.cli.common import (
     plain,
     sample_options,
 )
-from spikequant.cli.import_options import as_data, import_options
+from spikequant.cli.import_options import as_data, import_options, known_options
 from spikequant.cli.model_file import ModelFile, open_model
 from spikequant.cli.run_float import FloatRun
 from spikequant.cli.run_program import ProgramRun
@@ -120,7 +120,11 @@ def _check_floats(context: click.Context, opened: ModelFile, model: Path) -> Non
     """Raise over options that a model in floats has no use for."""
     if opened.options:
         name = opened.options[0].partition("=")[0]
-        raise UsageError(f"importer '{opened.importer}' has no option '{name}', and {model} is a model in floats")
+        known = ", ".join(sorted(known_options(model, opened.importer))) or "none"
+        raise UsageError(
+            f"importer '{opened.importer}' has no option '{name}'; its options are: {known} (a model in"
+            " floats runs on no backend)"
+        )
     for option in ("backend", "driver", "counts_path"):
         if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
             word = option.partition("_")[0]

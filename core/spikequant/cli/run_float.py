@@ -166,7 +166,8 @@ class Tally:
 
 def describe(summary: Mapping[str, Any]) -> list[str]:
     """Return the lines that a person reads."""
-    lines = [f"in floats: {summary['samples']} samples, {summary['timesteps']} timesteps"]
+    many = "sample" if summary["samples"] == 1 else "samples"
+    lines = [f"in floats: {summary['samples']} {many}, {summary['timesteps']} timesteps"]
     if "accuracy" in summary:
         shown = f"accuracy {100 * summary['accuracy']:.2f} %"
         lines[0] = (

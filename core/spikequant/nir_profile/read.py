@@ -60,7 +60,8 @@ def program_of(graph: Any, kinds: Kinds | None = None) -> Program:
     """Return the program in a ``nir.NIRGraph`` that carries the quantization profile; see :func:`read_program`."""
     if KEY not in graph.metadata:
         raise NirError(
-            "it has no quantization profile, so it is a float model; read it with read_graph, or quantize it first"
+            "it has no quantization profile, so it is a float model; make a run of it with 'spikequant import',"
+            " or read it with read_graph"
         )
     fields = _fields(GRAPH, graph.metadata)
     check_version(fields)

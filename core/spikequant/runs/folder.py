@@ -100,7 +100,10 @@ class RunFolder:
         """Return the recipe of the run."""
         path = self.path / RECIPE
         if not os.path.isfile(path):
-            raise RunError(f"{self.path} is not a run folder: it holds no {RECIPE}; make one with 'spikequant train'")
+            raise RunError(
+                f"{self.path} is not a run folder: it holds no {RECIPE}; make one with 'spikequant train', or of a"
+                " network from elsewhere with 'spikequant import'"
+            )
         return read_recipe(path)
 
     def result(self) -> Json:

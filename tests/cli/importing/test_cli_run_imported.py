@@ -125,8 +125,8 @@ def test_a_program_of_our_own_takes_arrays_too(spikequant, whole, tmp_path):
          " --backend, or import it"),
         (["--input", "X", "--counts", "C"], "TOY is a model in floats, which runs on no backend; leave out --counts, or"
          " import it"),
-        (["--input", "X", "--option", "zero_skip=false"], "importer 'acme' has no option 'zero_skip', and TOY is a"
-         " model in floats"),
+        (["--input", "X", "--option", "zero_skip=false"], "importer 'acme' has no option 'zero_skip'; its options"
+         " are: dt, gain, repair, reset (a model in floats runs on no backend)"),
         (["--data", "digits"], "data set 'digits' does not say how many timesteps a sample has; give a number with"
          " --timesteps"),
     ],
