@@ -86,8 +86,13 @@ def drift(
     return Drift(len(data), steps, found, right[0] / len(data), right[1] / len(data), changed)
 
 
-def earth_movers_distance(a: Array, b: Array) -> float:
+def earth_movers_distance(a: Array, b: Array, unit: int = 1) -> float:
     """Return the 1-Wasserstein distance of two samples of equal size: the mean distance of values of equal rank.
+
+    Args:
+        a: Values; counts as integers are divided only once, so that the result is the float next to it.
+        b: As many.
+        unit: What values are divided by.
 
     >>> earth_movers_distance(np.array([0.0, 1.0, 3.0]), np.array([5.0, 6.0, 8.0]))
     5.0
@@ -96,7 +101,8 @@ def earth_movers_distance(a: Array, b: Array) -> float:
     """
     if a.size != b.size:
         raise UsageError(f"samples have {a.size} and {b.size} values; this distance compares equally many")
-    return float(np.abs(np.sort(a, axis=None) - np.sort(b, axis=None)).mean()) if a.size else 0.0
+    apart = np.abs(np.sort(a, axis=None) - np.sort(b, axis=None))
+    return float(apart.sum() / (a.size * unit)) if a.size else 0.0
 
 
 @dataclass
@@ -155,7 +161,7 @@ class _Layer:
             int(self.fired[0].sum()),
             int(self.fired[1].sum()),
             self.first,
-            earth_movers_distance(*rates),
+            earth_movers_distance(self.fired[0], self.fired[1], places),
             Rates.of(rates[0]),
             Rates.of(rates[1]),
         )

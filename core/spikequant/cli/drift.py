@@ -85,10 +85,10 @@ def _limit(text: str) -> tuple[str, float]:
 
 
 def _failure(found: Drift, name: str, bound: float) -> str:
-    """Say what is above a limit; empty if nothing is."""
+    """Say what is above a limit, as NaN is above any; empty if nothing is."""
     value, layer = found.metric(name)
     where = f" in layer '{layer}'" if layer else ""
-    return f"{name} is {value:.6g}{where}, above {bound:g}" if value > bound else ""
+    return f"{name} is {value:.6g}{where}, above {bound:g}" if not value <= bound else ""
 
 
 def _print(found: Drift) -> None:
