@@ -16,6 +16,7 @@ from spikequant.files import reason
 from spikequant.program import Shape
 
 Array = NDArray[Any]
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_inputs(words: Sequence[str], shapes: Mapping[str, Shape]) -> dict[str, Array]:
@@ -67,8 +68,8 @@ def _read(path: Path) -> Array:
         raise UsageError(f"--input {path} is an archive of several arrays; give one array as .npy")
     if array.dtype.kind not in "biuf" or not array.ndim or not array.size:
         raise UsageError(f"--input {path} holds {array.dtype} {array.shape}; it must hold numbers over time")
-    if not np.isfinite(array).all():
-        raise UsageError(f"--input {path} holds numbers that are not finite; give finite ones")
+    if not np.isfinite(array).all() or (array.dtype.kind == "f" and np.abs(array).max() > LARGEST):
+        raise UsageError(f"--input {path} holds numbers that are not finite in single precision; give finite ones")
     return np.asarray(array)
 
 
