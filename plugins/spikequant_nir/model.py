@@ -103,8 +103,15 @@ class NirModel(Model):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the present formats lose, in sentences: decays that became others, and the like."""
-        return tuple(self._lowered()[0].notes) if self._is_whole else ()
+        """What the present formats lose, in sentences: decays that became others, weights beyond their format."""
+        if self._quantizer is None or not self._is_whole:
+            return ()
+        beyond = self.overflows.get("w", 0)
+        cut = (
+            f"{beyond:,} of the weights and biases lie beyond {self._quantizer().fmt}; 'spikequant calibrate' says how"
+            " many integer bits they need"
+        )
+        return (*self._lowered()[0].notes, *((cut,) if beyond else ()))
 
     def quantize(self, quantizer: Callable[[], Quantizer], *, ends: Precision = "integer") -> None:
         """Use the weights' format of the quantizer and the states' of the neuron from now on.

@@ -27,7 +27,11 @@ def program(coding="per_step", shape=(4,), timesteps=5, provenance=None):
 
 
 def test_a_direct_input_takes_the_samples():
-    assert program_inputs(program("direct"), X) is X
+    flat = X.reshape(len(X), -1)
+    assert program_inputs(program("direct"), flat) is flat
+    assert np.array_equal(program_inputs(program("direct"), X), flat)
+    other = np.zeros((2, 5), np.int64)  # of another size: the executor refuses it by name
+    assert program_inputs(program("direct"), other) is other
 
 
 def test_spikes_arrive_one_step_after_they_were_sent_and_none_at_first():

@@ -89,7 +89,7 @@ def load_samples(program: Program, data: str | None, split: str, samples: int | 
     dataset = make_dataset(str(name), options=options, timesteps=program.timesteps)
     node = program.input
     fits = dataset.shape == node.shape or (
-        node.coding == "per_step" and math.prod(dataset.shape) == math.prod(node.shape)
+        (node.coding == "per_step" or len(node.shape) == 1) and math.prod(dataset.shape) == math.prod(node.shape)
     )
     if not fits:
         raise UsageError(f"data set '{name}' has samples of shape {dataset.shape}; the model takes {node.shape}")

@@ -14,7 +14,6 @@ from spikequant.cli.import_options import (
     import_options,
     importer_for,
     known_options,
-    note_profile,
     taken,
     tell,
     timed,
@@ -25,7 +24,7 @@ from spikequant.exporter import check_target
 from spikequant.files import check_writable
 from spikequant.import_run import Wishes, import_run, recipe_of
 from spikequant.importer import ImportedModel, ImportedProgram
-from spikequant.importing import read_file
+from spikequant.importing import has_profile, read_file
 from spikequant.nir_profile import write_program
 from spikequant.program import Program
 from spikequant.registry import node_kinds
@@ -65,7 +64,11 @@ def command(
     """
     words = timed(words, timesteps, known_options(file, importer))
     reader = importer_for(file, importer, taken(words, parse_options(options)))
-    note_profile(file)
+    if importer is None and has_profile(file):
+        raise UsageError(
+            f"{file} has a quantization profile: it is a program of integers, ready for 'run' and 'verify'; give"
+            f" --importer {reader.name} to import its half in floats"
+        )
     read = read_file(reader, file)
     tell(read.findings)
     common = {"file": str(file), "importer": reader.name, "findings": as_data(read.findings)}

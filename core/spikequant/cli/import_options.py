@@ -41,16 +41,25 @@ def taken(words: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> 
     Raises:
         UsageError: One is given both ways.
     """
-    given = {name: words[name] for name in NAMES if words.get(name) not in (None, False)}
+    given = {name: words[name] for name in NAMES if words.get(name) is not None and words[name] is not False}
     for name in given:
         if name in (others or {}):
-            raise UsageError(f"'{name}' is given by --{name.replace('_', '-')} and by --option; give it once")
+            raise UsageError(f"'{name}' is given by {word_of(name)} and by --option; give it once")
     return {**given, **(others or {})}
 
 
 def importer_for(path: Path, name: str | None, options: Mapping[str, Any]) -> Importer:
     """Return the importer of a file, see :func:`~spikequant.importing.find_importer`."""
     return find_importer(path, options, name)
+
+
+def word_of(name: str) -> str:
+    """Return an option as it is typed.
+
+    >>> word_of("reset_delay")
+    '--reset-delay'
+    """
+    return f"--{name.replace('_', '-')}"
 
 
 def note_profile(path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from spikequant.cli.common import load_program, parse_options
-from spikequant.cli.import_options import importer_for, known_options, taken, tell, timed
+from spikequant.cli.import_options import importer_for, known_options, taken, tell, timed, word_of
+from spikequant.errors import UsageError
 from spikequant.importer import Finding, ImportedModel
 from spikequant.importing import has_profile, is_claimed, read_file
 from spikequant.program import Program
@@ -36,7 +37,7 @@ def open_model(
 ) -> ModelFile:
     """Read a file, and tell what was found on the way.
 
-    A file with a quantization profile is our own, unless an importer or one of its options is given.
+    A file with a quantization profile is our own, unless an importer is given.
 
     Args:
         path: The file.
@@ -46,9 +47,16 @@ def open_model(
         options: Words of ``--option``; an importer takes those that it knows.
 
     Raises:
+        UsageError: Options of importers are given for a program of our own.
         SpikequantError: It cannot be read.
     """
-    if importer is None and not taken(words) and (has_profile(path) or not is_claimed(path)):
+    own = importer is None and has_profile(path)
+    if own and (given := taken(words)):
+        raise UsageError(
+            f"{path} has a quantization profile, which states every rule of its program; leave out"
+            f" {word_of(min(given))}, or give --importer to run its half in floats"
+        )
+    if own or (importer is None and not taken(words) and not is_claimed(path)):
         return ModelFile(load_program(path), "", options)
     known = known_options(path, importer)
     mine = tuple(text for text in options if text.partition("=")[0] in known)

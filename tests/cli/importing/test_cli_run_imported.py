@@ -140,10 +140,29 @@ def test_wrong_use_of_a_model_in_floats_is_one_line(spikequant, toy, tmp_path, w
     assert (answer.code, answer.out, answer.err) == (2, "", f"error: {message}\n")
 
 
-def test_own_models_take_no_options_of_importers(spikequant, trained):
+def test_own_models_take_no_options_of_importers(spikequant, trained, tmp_path):
+    own = trained / "model.nir"
+    answer = spikequant("run", own, "--reset", "zero")
+    assert answer.code == 2
+    assert answer.err == (
+        f"error: {own} has a quantization profile, which states every rule of its program; leave out --reset, or give"
+        " --importer to run its half in floats\n"
+    )
+    answer = spikequant("import", own, "--out", tmp_path / "run", "--data", "digits")
+    assert answer.code == 2
+    assert answer.err == (
+        f"error: {own} has a quantization profile: it is a program of integers, ready for 'run' and 'verify'; give"
+        " --importer nir to import its half in floats\n"
+    )
     answer = spikequant("run", trained / "model.nir", "--timesteps", 5)
     assert answer.err == (f"error: {trained / 'model.nir'} was trained with 3 timesteps; leave out --timesteps 5\n")
     answer = spikequant("run", trained / "model.nir", "--set", "a.b=1")
     assert answer.err == (
         f"error: {trained / 'model.nir'} holds an integer program, which has no recipe; leave out --set\n"
     )
+
+
+def test_a_zero_that_is_given_is_given(spikequant, toy, tmp_path):
+    np.save(tmp_path / "in.npy", np.zeros((3, 1, 64), np.float32))
+    said = spikequant("run", toy, "--input", tmp_path / "in.npy", "--dt", 0)
+    assert "dt is not said" not in said.err
