@@ -48,10 +48,11 @@ def coded(coding: RateCoding) -> dict[str, str]:
 def program_inputs(program: Program, x: IntArray) -> IntArray:
     """Return what the program takes for samples ``x``.
 
-    A ``direct`` input takes the samples as they are, a flat one takes them in C order. A ``per_step`` input takes
-    spikes or counts. If the program names a rate coding, that makes spikes of the samples, and they arrive one timestep after they were sent, so that
-    nothing arrives at the first. Otherwise samples are frames, one per timestep, and frame t arrives at t; a frame of
-    another shape with as many elements is reshaped, such as ``(channels, length)`` for ``(channels, 1, length)``.
+    A ``direct`` input takes the samples as they are; one that is flat takes them in C order. A ``per_step`` input
+    takes spikes or counts. If the program names a rate coding, that makes spikes of the samples, and they arrive one
+    timestep after they were sent, so that nothing arrives at the first. Otherwise samples are frames, one per timestep,
+    and frame t arrives at t; a frame of as many elements as the input is laid out as the input's shape, such as
+    ``(channels, length)`` for ``(channels, 1, length)``.
 
     Args:
         program: With one input node.
@@ -65,7 +66,7 @@ def program_inputs(program: Program, x: IntArray) -> IntArray:
     """
     node = program.input
     if node.coding == "direct":
-        flat = len(node.shape) == 1 and math.prod(x.shape[1:]) == math.prod(node.shape)
+        flat = len(node.shape) == 1 < x.ndim - 1 and math.prod(x.shape[1:]) == node.shape[0]
         return x.reshape(len(x), -1) if flat else x
     text = program.provenance.get(CODING_KEY)
     if not isinstance(text, str):
