@@ -38,8 +38,8 @@ def findings_of(file: LavaDlFile, rules: Rules, *, assumed: bool) -> tuple[Findi
 
 def _findings(file: LavaDlFile, rules: Rules, assumed: bool) -> Iterator[Finding]:
     if assumed:
-        text = f"the file does not say how long a sample is; {rules.timesteps} timesteps are taken, give another number"
-        yield Finding("assumed", "", f"{text} with --option timesteps=T")
+        text = f"the file does not say how long a sample is; {rules.timesteps} timesteps are taken, unless arrays bring"
+        yield Finding("assumed", "", f"{text} their own; give another number with --option timesteps=T")
     types = sorted({kind for layer in file.layers if (kind := _neuron_type(layer)) in FIRES})
     if rules.fire is None and types:
         said = " and ".join(f"{kind} fires where v {FIRES[kind]} threshold" for kind in types)
@@ -52,10 +52,6 @@ def _findings(file: LavaDlFile, rules: Rules, assumed: bool) -> Iterator[Finding
     depth = sum(layer.kind in WEIGHTED for layer in file.layers)
     text = "lava-dl and Loihi pass spikes on one step later in each layer, and the program does not: it spikes"
     yield Finding("note", "", f"{text} up to {depth} steps earlier than they do")
-    first = _first(file.layers[0])
-    if rules.encode == "integrate" and rules.input_shape is None and first is not None and len(first) == 1:
-        text = f"the file says its input flat, ({first[0]},), and so the program takes it; where a data set has images,"
-        yield Finding("note", "", f"{text} give their shape, such as --option input_shape=1x28x28")
     for layer in file.layers:
         yield from _of_layer(layer, rules)
 
