@@ -84,7 +84,9 @@ def load_samples(program: Program, data: str | None, split: str, samples: int | 
     own = program.provenance.get("data")
     name = data or own
     if not name:
-        raise UsageError("the model does not name its data set; give one with --data ('run' also takes arrays, with --input)")
+        raise UsageError(
+            "the model does not name its data set; give one with --data ('run' also takes arrays, with --input)"
+        )
     options = data_options(program.provenance) if name == own else {}
     dataset = make_dataset(str(name), options=options, timesteps=program.timesteps)
     node = program.input
