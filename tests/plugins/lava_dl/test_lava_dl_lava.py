@@ -17,7 +17,7 @@ from spikequant_lava.backend import LavaBackend
 from spikequant_lava.selftest import check
 from spikequant_lava_dl.importer import LavaDlImporter
 
-pytestmark = pytest.mark.skipif(not NETWORKS.is_dir(), reason=f"no networks of lava-dl in {NETWORKS}")
+pytestmark = pytest.mark.skipif(not NETWORKS.is_dir(), reason=f"SPIKEQUANT_DATA: no networks of lava-dl in {NETWORKS}")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from spikequant_nir.network import NirNetwork
 
 SHARED = Path(os.environ.get("SPIKEQUANT_DATA") or Path(__file__).parents[4] / "shared" / "data")
 FILES, TRACES = SHARED / "nir" / "valid", SHARED / "nir" / "lif_traces"
-pytestmark = pytest.mark.skipif(not FILES.is_dir(), reason=f"no files of other tools in {SHARED}")
+pytestmark = pytest.mark.skipif(not FILES.is_dir(), reason=f"SPIKEQUANT_DATA: no files of other tools in {SHARED}")
 SINABS = {"dt": 1e-3, "reset": "subtract", "v_min": -1.0}
 BRANDY = {"dt": 1e-2, "reset": "subtract", "v_min": -1.0, "most_spikes": 255, "fire": ">="}
 
