@@ -20,7 +20,9 @@ from spikequant_cuba import CubaLif
 from spikequant_lava_dl.importer import LavaDlImporter
 from spikequant_torch.backend import TorchBackend
 
-needs_networks = pytest.mark.skipif(not NETWORKS.is_dir(), reason=f"SPIKEQUANT_DATA: no networks of lava-dl in {NETWORKS}")
+needs_networks = pytest.mark.skipif(
+    not NETWORKS.is_dir(), reason=f"SPIKEQUANT_DATA: no networks of lava-dl in {NETWORKS}"
+)
 WHOLE_SETS = os.environ.get("SPIKEQUANT_WHOLE_SETS") == "1"
 
 
