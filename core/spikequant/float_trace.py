@@ -6,21 +6,16 @@ what the network puts out at each timestep, not yet summed. There are no counts.
 
 from __future__ import annotations
 
-import io
 import os
-import struct
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikequant.errors import UsageError, one_line
-from spikequant.files import reason, replacing
+from spikequant.trace_archive import opened_archive, write_archive
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -65,13 +60,7 @@ class FloatTrace:
         """
         groups = zip(_KINDS, (self.spikes, self.potentials, self.outputs), strict=True)
         arrays: dict[str, Any] = {f"{group}/{name}": array for group, named in groups for name, array in named.items()}
-        content = io.BytesIO()  # an archive is written back and forth, which a pipe or /dev/null cannot do
-        np.savez_compressed(content, **arrays)
-        try:
-            with replacing(Path(path)) as partial:
-                partial.write_bytes(content.getbuffer())
-        except OSError as error:
-            raise UsageError(f"trace {path} cannot be written: {reason(error)}; give another file") from error
+        write_archive(path, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FloatTrace:
@@ -80,14 +69,8 @@ class FloatTrace:
         Raises:
             UsageError: The file cannot be read, is damaged, or holds something else.
         """
-        try:
-            return _read(Path(path))
-        except OSError as error:
-            raise _no_trace(path, reason(error)) from error
-        except UsageError as error:
-            raise _no_trace(path, str(error)) from error
-        except _DAMAGE as error:
-            raise _no_trace(path, "it is damaged, or no .npz archive of arrays") from error
+        with opened_archive(path, "a trace in floats") as archive:
+            return _read(archive)
 
 
 def joined_floats(traces: Sequence[FloatTrace]) -> FloatTrace:
@@ -108,39 +91,21 @@ def joined_floats(traces: Sequence[FloatTrace]) -> FloatTrace:
 
 
 _KINDS = {"spikes": "u", "potential": "f", "output": "f"}
-_DAMAGE = (
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
-"""What numpy and zipfile raise over a file that is damaged or of another kind."""
 
 
-def _read(path: Path) -> FloatTrace:
+def _read(archive: Any) -> FloatTrace:
     groups: dict[str, Arrays] = {group: {} for group in _KINDS}
     leading: tuple[int, ...] | None = None
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-        for key in archive.files:
-            group, _, name = key.partition("/")
-            if group not in groups or not name:
-                raise UsageError(f"it holds an array '{one_line(key)}', which no trace in floats has")
-            array = archive[key]
-            if array.dtype.kind != _KINDS[group] or array.ndim < 2 or array.shape[:2] != (leading or array.shape[:2]):
-                raise UsageError(
-                    f"'{one_line(key)}' is {array.dtype} {array.shape}; spikes are uint8, all else floats,"
-                    f" and all begin with the same (timesteps, samples)"
-                )
-            leading = array.shape[:2]
-            groups[group][one_line(name)] = array
+    for key in archive.files:
+        group, _, name = key.partition("/")
+        if group not in groups or not name:
+            raise UsageError(f"it holds an array '{one_line(key)}', which no trace in floats has")
+        array = archive[key]
+        if array.dtype.kind != _KINDS[group] or array.ndim < 2 or array.shape[:2] != (leading or array.shape[:2]):
+            raise UsageError(
+                f"'{one_line(key)}' is {array.dtype} {array.shape}; spikes are uint8, all else floats,"
+                f" and all begin with the same (timesteps, samples)"
+            )
+        leading = array.shape[:2]
+        groups[group][one_line(name)] = array
     return FloatTrace(groups["spikes"], groups["potential"], groups["output"])
-
-
-def _no_trace(path: str | os.PathLike[str], why: str) -> UsageError:
-    return UsageError(f"{os.fspath(path)} is not a trace in floats: {why}; write one with 'spikequant run --trace'")

@@ -9,15 +9,10 @@ is what it puts out;
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +20,7 @@ from numpy.typing import NDArray
 
 from spikequant.counts import Counts
 from spikequant.errors import UsageError, one_line
-from spikequant.files import reason, replacing
+from spikequant.trace_archive import opened_archive, write_archive
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -65,13 +60,7 @@ class Trace:
         for group, values in self._groups():
             arrays.update({f"{group}/{name}": array for name, array in values.items()})
         arrays["counts"] = np.array(json.dumps(self.counts.to_json()))
-        content = io.BytesIO()  # an archive is written back and forth, which a pipe or /dev/null cannot do
-        np.savez_compressed(content, **arrays)
-        try:
-            with replacing(Path(path)) as partial:
-                partial.write_bytes(content.getbuffer())
-        except OSError as error:
-            raise UsageError(f"trace {path} cannot be written: {reason(error)}; give another file") from error
+        write_archive(path, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trace:
@@ -80,51 +69,30 @@ class Trace:
         Raises:
             UsageError: The file cannot be read, is damaged or of another kind, or holds arrays that are no trace.
         """
-        try:
-            groups, counts = _read(Path(path))
+        with opened_archive(path, "a trace") as archive:
+            groups, counts = _read(archive)
             _check(groups)
-        except OSError as error:
-            raise _no_trace(path, reason(error)) from error
-        except UsageError as error:
-            raise _no_trace(path, str(error)) from error
-        except _DAMAGE as error:
-            raise _no_trace(path, "it is damaged, or no .npz archive of arrays") from error
         return cls(groups["spikes"], groups["potential"], groups["output"], counts)
 
     def _groups(self) -> tuple[tuple[str, Arrays], ...]:
         return ("spikes", self.spikes), ("potential", self.potentials), ("output", self.outputs)
 
 
-_DAMAGE = (
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
-"""What numpy and zipfile raise over a file that is damaged or of another kind; ``RuntimeError`` holds
-``NotImplementedError`` (unknown compression) and ``RecursionError``."""
 _FIELDS = {"spikes": "spikes", "potential": "potentials", "output": "outputs"}
 
 
-def _read(path: Path) -> tuple[dict[str, dict[str, NDArray[Any]]], Counts]:
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-        if "counts" not in archive.files:
-            raise UsageError("it holds no counts")
-        counts = Counts.from_json(json.loads(str(archive["counts"])))
-        groups: dict[str, dict[str, NDArray[Any]]] = {group: {} for group in _FIELDS}
-        for key in archive.files:
-            group, _, name = key.partition("/")
-            if key == "counts":
-                continue
-            if group not in groups or not name:
-                raise UsageError(f"it holds an array '{one_line(key)}', which no trace has")
-            groups[group][one_line(name)] = archive[key]
+def _read(archive: Any) -> tuple[dict[str, dict[str, NDArray[Any]]], Counts]:
+    if "counts" not in archive.files:
+        raise UsageError("it holds no counts")
+    counts = Counts.from_json(json.loads(str(archive["counts"])))
+    groups: dict[str, dict[str, NDArray[Any]]] = {group: {} for group in _FIELDS}
+    for key in archive.files:
+        group, _, name = key.partition("/")
+        if key == "counts":
+            continue
+        if group not in groups or not name:
+            raise UsageError(f"it holds an array '{one_line(key)}', which no trace has")
+        groups[group][one_line(name)] = archive[key]
     return groups, counts
 
 
@@ -140,10 +108,6 @@ def _check(groups: Mapping[str, Arrays]) -> None:
                     f"node '{name}': {_FIELDS[group]} have shape {array.shape}; every array of this trace"
                     f" begins with {leading} (timesteps, samples)"
                 )
-
-
-def _no_trace(path: str | os.PathLike[str], why: str) -> UsageError:
-    return UsageError(f"{os.fspath(path)} is not a trace: {why}; write one with 'spikequant run --trace'")
 
 
 def check_array(name: str, field: str, array: NDArray[Any]) -> None:
